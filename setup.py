@@ -1,0 +1,5 @@
+"""The extension module; everything else is in setup.cfg."""
+
+from setuptools import setup
+
+setup()
