@@ -1,0 +1,144 @@
+"""The vx9 command: reads the command line and calls the part that does the work.
+
+Source: docs/vx9.md.  `vx9 run` starts in a quarter of a second, so what a subcommand
+needs is imported by the function that runs it, never at the top of this file.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from vx9.userland.errors import OUR_ERROR, Refusal
+
+EPILOG = """\
+exit status of run: the program's own; 124 time limit, 125 vx9 cannot do what was asked,
+126 not a program, 127 not found, 128+n killed (130 interrupt, 137 kill or memory limit)"""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but a mistake is one line on stderr and the exit status 125."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the command line."""
+        raise Refusal(f"{message}; see {self.prog} --help")
+
+
+def size(text: str) -> int:
+    """Bytes from 64K, 256M, 1G or a plain number."""
+    units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+    number, unit = (text[:-1], units[text[-1].upper()]) if text[-1:].upper() in units else (text, 1)
+    if not (number.isascii() and number.isdigit()) or int(number) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size; write 64K, 256M or 1G")
+    return int(number) * unit
+
+
+def seconds(text: str) -> float:
+    """Seconds from 30, 0.5, 30s, 2m or 1h."""
+    units = {"s": 1, "m": 60, "h": 3600}
+    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
+    try:
+        value = float(number) * unit
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time; write 30, 0.5, 2m or 1h")
+    return value
+
+
+def common_options(parser: argparse.ArgumentParser) -> None:
+    """The options of everything that makes a kernel."""
+    add = parser.add_argument
+    add("--bind", action="append", default=[], metavar="HOST[:GUEST][:ro|rw]",
+        help="give a host folder, at the same path or at GUEST; read-only unless :rw")
+    add("--root", metavar="DIR", help="a host folder is the guest's / (read-only unless --rw)")
+    add("--rw", action="store_true", help="the current folder (and --root) may be written")
+    add("--env", action="append", default=[], metavar="NAME[=VALUE]",
+        help="set a variable, or pass on the host's")
+    add("--inherit-env", action="store_true", help="pass on all of the host's variables")
+    add("--cwd", metavar="DIR", help="start in this folder of the guest's name space")
+    add("--memory", type=size, metavar="SIZE", help="the most one process may have, as 256M")
+    add("--user", metavar="NAME", help="the guest's user name (glenda)")
+    add("--strace", action="store_true", help="print every system call on stderr")
+    add("--strace-out", metavar="FILE", help="print them to FILE instead")
+
+
+def parser() -> Parser:
+    """The whole command line."""
+    top = Parser(prog="vx9", allow_abbrev=False,
+                 description="Plan 9 programs in a sandbox; without a command, a shell.")
+    top.add_argument("--version", action="store_true", help="print the version")
+    top.add_argument("-c", metavar="LINE", dest="line", help="run one command line and exit")
+    common_options(top)
+    commands = top.add_subparsers(dest="command", metavar="command", parser_class=Parser)
+
+    run = commands.add_parser(
+        "run", help="run one guest program; the exit status follows it",
+        usage="vx9 run [options] program [argument ...]", allow_abbrev=False, epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    common_options(run)
+    run.add_argument("--timeout", type=seconds, metavar="TIME", help="kill it after this time")
+    run.add_argument("program", help="a file of the host, or a name in the guest's /bin")
+    run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="argument")
+
+    shell = commands.add_parser("shell", help="an interactive shell (the default)",
+                                allow_abbrev=False)
+    shell.add_argument("-c", metavar="LINE", dest="line", help="run one command line and exit")
+    common_options(shell)
+
+    bench = commands.add_parser("bench", help="the benchmarks, side by side with native code",
+                                allow_abbrev=False)
+    bench.add_argument("part", nargs="?", choices=["core", "kernel", "all"], default="all")
+    bench.add_argument("--json", metavar="FILE", help="write the figures to FILE (- is stdout)")
+    return top
+
+
+def dispatch(options: argparse.Namespace) -> int:
+    """Do what the command line says; returns the exit status."""
+    if options.version:
+        from vx9 import __version__
+        print(f"vx9 {__version__}")
+        return 0
+    if options.command == "run":
+        from vx9.userland.run import run
+        return run(options)
+    if options.command == "bench":
+        from vx9.userland.bench.bench import bench
+        return bench(options.part, options.json)
+    from vx9.userland.terminal.shell import shell
+    return shell(options)
+
+
+def guarded(arguments: Sequence[str]) -> int:
+    """Parse and dispatch; every refusal is one line and its exit status."""
+    try:
+        return dispatch(parser().parse_args(arguments))
+    except Refusal as refusal:
+        sys.stderr.write(f"vx9: {refusal}\n")
+        return refusal.status
+    except BrokenPipeError:
+        # Whoever read our output is gone; point stdout elsewhere so that exit does not try again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return OUR_ERROR
+    except KeyboardInterrupt:
+        return 130
+
+
+def main() -> int:
+    """The console script vx9."""
+    return guarded(sys.argv[1:])
+
+
+def go_exec() -> int:
+    """The console script go_plan9_386_exec: what `go test` and `go run` look for on PATH."""
+    if len(sys.argv) < 2:
+        sys.stderr.write("vx9: usage: go_plan9_386_exec program [argument ...]; go test runs it\n")
+        return OUR_ERROR
+    try:
+        options = parser().parse_args(["run", "--rw", "--inherit-env", *sys.argv[1:]])
+        from vx9.userland.run import run
+        return run(options, go=True)
+    except Refusal as refusal:
+        sys.stderr.write(f"vx9: {refusal}\n")
+        return refusal.status
