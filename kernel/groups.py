@@ -1,0 +1,202 @@
+"""What processes share: descriptor tables, environments, rendezvous tags.
+
+Each group counts the processes that hold it; ``leave`` gives one hold up.
+Source: fork(2), dup(2), env(3), rendezvous(2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from vx9.fs.errors import EBADFD, EEXIST, ENOFD, ENONEXIST, ETOOBIG, PlanError
+
+if TYPE_CHECKING:
+    from vx9.kernel.chan import Chan
+    from vx9.kernel.sched import Rendez
+
+STEP: Final = 20  # a table grows by so many descriptors
+MAX_FDS: Final = 5000
+MAX_VALUE: Final = 16300  # bytes in one environment variable
+MAX_ENV: Final = 1 << 20  # bytes in all variables of a group
+
+
+class FdGroup:
+    """A table of open files."""
+
+    __slots__ = ("_free", "chans", "limit", "refs")
+
+    def __init__(self, limit: int = MAX_FDS) -> None:
+        self.chans: list[Chan | None] = [None] * STEP
+        self.limit = limit
+        self.refs = 1
+        self._free = 0  # no descriptor below is free
+
+    def get(self, fd: int) -> Chan:
+        """The open file.  Raises PlanError(EBADFD)."""
+        if 0 <= fd < len(self.chans):
+            c = self.chans[fd]
+            if c is not None:
+                return c
+        raise PlanError(EBADFD)
+
+    def install(self, c: Chan) -> int:
+        """Put c at the lowest free descriptor.  The table takes over the caller's reference."""
+        chans = self.chans
+        try:
+            fd = chans.index(None, self._free)
+        except ValueError:
+            fd = len(chans)
+            if fd >= self.limit:
+                raise PlanError(ENOFD) from None
+            chans.extend([None] * STEP)
+        if fd >= self.limit:
+            raise PlanError(ENOFD)
+        chans[fd] = c
+        self._free = fd + 1
+        return fd
+
+    def install_at(self, c: Chan, fd: int) -> Chan | None:
+        """Put c at fd, as install does; what was there before, for the caller to close."""
+        chans = self.chans
+        if fd < 0 or fd >= len(chans) + STEP:
+            raise PlanError(EBADFD)
+        if fd >= self.limit:
+            raise PlanError(ENOFD)
+        if fd >= len(chans):
+            chans.extend([None] * STEP)
+        old, chans[fd] = chans[fd], c
+        return old
+
+    def remove(self, fd: int) -> Chan:
+        """Take the file out of the table, for the caller to close.  Raises PlanError(EBADFD)."""
+        c = self.get(fd)
+        self.chans[fd] = None
+        self._free = min(self._free, fd)
+        return c
+
+    def open_fds(self) -> list[tuple[int, Chan]]:
+        """All (descriptor, file), ascending."""
+        return [(fd, c) for fd, c in enumerate(self.chans) if c is not None]
+
+    def copy(self) -> FdGroup:
+        """A table of the same files, made in one step."""
+        new = FdGroup(self.limit)
+        new.chans = list(self.chans)
+        new._free = self._free
+        for c in new.chans:
+            if c is not None:
+                c.refs += 1
+        return new
+
+    def take_all(self) -> list[Chan]:
+        """Empty the table; its files, for the caller to close."""
+        chans = [c for c in self.chans if c is not None]
+        self.chans = [None] * STEP
+        self._free = 0
+        return chans
+
+    async def leave(self) -> None:
+        """One process less; the last one closes all files."""
+        self.refs -= 1
+        if self.refs == 0:
+            for c in self.take_all():
+                await c.close()
+
+
+@dataclass(slots=True, eq=False)
+class EnvVar:
+    """One environment variable, a file of /env."""
+
+    name: str
+    path: int  # of its qid
+    vers: int = 0
+    value: bytes = b""
+
+
+@dataclass(slots=True, eq=False)
+class EnvGroup:
+    """The variables, in the order of creation; vers counts every change."""
+
+    variables: list[EnvVar] = field(default_factory=list)
+    vers: int = 0
+    refs: int = 1
+    _paths: int = 0
+    _index: dict[str, EnvVar] = field(default_factory=dict)
+
+    def find(self, name: str) -> EnvVar | None:
+        """The variable called name."""
+        return self._index.get(name)
+
+    def by_path(self, path: int) -> EnvVar | None:
+        """The variable with this qid path."""
+        return next((v for v in self.variables if v.path == path), None)
+
+    def get(self, name: str) -> bytes | None:
+        """The value of the variable called name."""
+        variable = self._index.get(name)
+        return None if variable is None else variable.value
+
+    def create(self, name: str) -> EnvVar:
+        """A new empty variable.  Raises PlanError(EEXIST)."""
+        if name in self._index:
+            raise PlanError(EEXIST)
+        self._paths += 1
+        self.vers += 1
+        variable = EnvVar(name, self._paths)
+        self.variables.append(variable)
+        self._index[name] = variable
+        return variable
+
+    def assign(self, variable: EnvVar, value: bytes) -> None:
+        """Change a value.  Raises PlanError(ETOOBIG)."""
+        size = sum(len(v.value) for v in self.variables) - len(variable.value) + len(value)
+        if len(value) > MAX_VALUE or size > MAX_ENV:
+            raise PlanError(ETOOBIG)
+        variable.value = value
+        variable.vers += 1
+        self.vers += 1
+
+    def set(self, name: str, value: bytes) -> None:
+        """Make name have value."""
+        self.assign(self.find(name) or self.create(name), value)
+
+    def remove(self, variable: EnvVar) -> None:
+        """Forget a variable; the last one takes its place.  Raises PlanError(ENONEXIST)."""
+        if self._index.get(variable.name) is not variable:
+            raise PlanError(ENONEXIST)
+        del self._index[variable.name]
+        last = self.variables.pop()
+        if last is not variable:
+            self.variables[self.variables.index(variable)] = last
+        self.vers += 1
+
+    def copy(self) -> EnvGroup:
+        """An independent group with the same variables."""
+        copies = [EnvVar(v.name, v.path, v.vers, v.value) for v in self.variables]
+        return EnvGroup(copies, self.vers, 1, self._paths, {v.name: v for v in copies})
+
+    def leave(self) -> None:
+        """One process less."""
+        self.refs -= 1
+
+
+@dataclass(slots=True, eq=False)
+class Meeting:
+    """A process that waits in rendezvous."""
+
+    value: int
+    rendez: Rendez
+    met: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class RendezGroup:
+    """The tags at which processes wait for each other; at most one process a tag."""
+
+    waiting: dict[int, Meeting] = field(default_factory=dict)
+    refs: int = 1
+
+    def leave(self) -> None:
+        """One process less."""
+        self.refs -= 1

@@ -1,0 +1,21 @@
+"""The block at the top of a process's stack, which its library reads without system calls.
+
+Source: exec(2) (_tos), tos.h.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+SIZE: Final = 72
+PID: Final = 48  # offset of pid; the child of rfork must find its own number there
+CLOCK: Final = 52
+# pp next last first, pid what of the profiler; cyclefreq kcycles pcycles; pid clock; kscr[4]
+_LAYOUT: Final = struct.Struct("<6I Q q q 2I 16x")
+assert _LAYOUT.size == SIZE
+
+
+def pack(pid: int, cycle_hz: int = 0) -> bytes:
+    """A fresh block for process pid; cycle_hz is the rate of RDTSC, 0 when unknown."""
+    return _LAYOUT.pack(0, 0, 0, 0, 0, 0, cycle_hz, 0, 0, pid, 0)
