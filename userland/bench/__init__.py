@@ -1,0 +1,1 @@
+"""vx9 bench: the figures, side by side with native code."""
