@@ -1,0 +1,281 @@
+"""Chan: an open file, or a place in the name space, as processes hold it.
+
+A Chan joins a server's Fid to what the kernel knows of it: the name it was reached by, the
+mounts crossed on the way (so that ".." can undo them), the union it stands for, the mode
+and the offset.  Chans are shared by descriptors and processes and counted: whoever keeps
+one calls ref() and later close().  Every operation is told the process p that it runs for.
+Source: intro(2), fd2path(2), read(2), seek(2); /sys/src/9/port/chan.c, sysfile.c.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any
+
+from vx9.fs.dir import DMDIR, OREAD, ORDWR, OWRITE, QTDIR, Dir, DirChange
+from vx9.fs.errors import (
+    EBADARG, EBADUSEFD, EDIRSEEK, EISDIR, EISMTPT, EISSTREAM, ENEGOFF, ESHORT, PlanError,
+)
+from vx9.fs.server import Fid, FileServer
+
+if TYPE_CHECKING:
+    from vx9.kernel.namespace import MountHead
+
+log = logging.getLogger(__name__)
+
+OFFMAX = 0x7FFFFFFFFFFFFFFF
+
+
+class Chan:
+    """A counted reference to a file of a server."""
+
+    __slots__ = ("_entries", "_next", "cexec", "covers", "depth", "fid", "is_channel", "iounit",
+                 "mchan", "mode", "offset", "path", "refs", "server", "union")
+
+    def __init__(self, server: FileServer, fid: Fid, path: str, depth: int = 0,
+                 covers: tuple[tuple[int, MountHead], ...] = ()) -> None:
+        self.server = server
+        self.fid = fid
+        self.path = path  # the cleaned name, from "/" or from "#x"
+        self.depth = depth  # how many elements path has
+        self.covers = covers  # mounts crossed: after how many elements, and which
+        self.union: MountHead | None = None  # the union whose first member this is
+        self.mode = -1  # OREAD, OWRITE, ORDWR once open
+        self.cexec = False  # closed by exec
+        self.offset = 0
+        self.refs = 1
+        self.mchan: Chan | None = None  # root of a mount: the channel to its server
+        self.is_channel = False  # carries 9P for a mount: no longer for read and write
+        self.iounit = 0
+        self._entries: list[Dir] | None = None  # a directory being read
+        self._next = 0
+
+    def __repr__(self) -> str:
+        return f"<Chan {self.path!r} mode {self.mode} refs {self.refs}>"
+
+    @property
+    def is_dir(self) -> bool:
+        """Whether the file is a directory."""
+        return bool(self.fid.qid[2] & QTDIR)
+
+    @property
+    def name(self) -> str:
+        """The last element of the path; empty for a root."""
+        return self.path.rpartition("/")[2]
+
+    def same_file(self, other: Chan) -> bool:
+        """Whether both are one file of one server."""
+        return self.server is other.server and self.fid.qid[0] == other.fid.qid[0]
+
+    # Counting
+
+    def ref(self) -> Chan:
+        """One user more."""
+        self.refs += 1
+        return self
+
+    async def close(self) -> None:
+        """One user less; the last one ends the Fid.  Errors of the server are not told."""
+        self.refs -= 1
+        if self.refs:
+            return
+        self._entries = None
+        for _, head in self.covers:
+            head.refs -= 1
+            if not head.refs:
+                await head.destroy()
+        if self.union is not None:
+            await self.union.release()
+            self.union = None
+        try:
+            await self.server.clunk(self.fid)
+        except PlanError as error:
+            log.debug("clunk of %s: %s", self.path, error)
+        if self.mchan is not None:
+            await self.mchan.close()
+
+    async def clone(self, p: Any) -> Chan:
+        """Another Chan for the same place, not open, with a Fid of its own."""
+        self.fid.proc = p
+        fid, _ = await self.server.walk(self.fid, ())
+        assert fid is not None
+        c = Chan(self.server, fid, self.path, self.depth, self.covers)
+        for _, head in self.covers:
+            head.refs += 1
+        if self.union is not None:
+            self.union.refs += 1
+            c.union = self.union
+        if self.mchan is not None:
+            c.mchan = self.mchan.ref()
+        return c
+
+    # Input and output
+
+    async def read(self, p: Any, count: int, offset: int = -1) -> bytes:
+        """Read at offset, or (-1) at the Chan's own, which then moves on."""
+        if self.mode != OREAD and self.mode != ORDWR or self.is_channel:
+            raise PlanError(EBADUSEFD)
+        fid = self.fid
+        fid.proc = p
+        if fid.qid[2] & QTDIR:
+            return await self._read_dir(p, count, offset)
+        if offset == -1:
+            data = await self.server.read(fid, count, self.offset)
+            self.offset += len(data)
+            return data
+        if offset < 0:
+            raise PlanError(ENEGOFF)
+        return await self.server.read(fid, count, offset)
+
+    async def write(self, p: Any, data: bytes, offset: int = -1) -> int:
+        """Write at offset, or (-1) at the Chan's own, which then moves on."""
+        if self.mode != OWRITE and self.mode != ORDWR or self.is_channel:
+            raise PlanError(EBADUSEFD)
+        fid = self.fid
+        fid.proc = p
+        if fid.qid[2] & QTDIR:
+            raise PlanError(EISDIR)
+        if offset == -1:
+            # Moved before the write and put right after: of two writers that share the
+            # Chan neither may overwrite what the other has written.
+            start = self.offset
+            self.offset = start + len(data)
+            done = 0
+            try:
+                done = await self.server.write(fid, data, start)
+            finally:
+                if done != len(data):
+                    self.offset -= len(data) - done
+            return done
+        if offset < 0:
+            raise PlanError(ENEGOFF)
+        return await self.server.write(fid, data, offset)
+
+    async def seek(self, p: Any, offset: int, whence: int) -> int:
+        """Set the offset, counted from the start (0), from itself (1) or from the end (2)."""
+        if self.server.dc == "|":
+            raise PlanError(EISSTREAM)
+        if self.is_channel:
+            raise PlanError(EBADUSEFD)
+        if self.is_dir and (whence != 0 or offset != 0):
+            raise PlanError(EISDIR if whence in (0, 1, 2) else EBADARG)
+        if whence == 1:
+            offset += self.offset
+        elif whence == 2:
+            offset += (await self.stat(p)).length
+        elif whence != 0:
+            raise PlanError(EBADARG)
+        if not 0 <= offset <= OFFMAX:
+            raise PlanError(ENEGOFF)
+        self.offset = offset
+        self._entries = None
+        return offset
+
+    # Directories
+
+    async def _read_dir(self, p: Any, count: int, offset: int) -> bytes:
+        """Whole records only, in sequence or from the start again."""
+        if offset == -1:
+            offset = self.offset
+        if offset == 0:
+            self._entries = None
+        elif offset < 0:
+            raise PlanError(ENEGOFF)
+        elif offset != self.offset:
+            raise PlanError(EDIRSEEK)
+        entries = self._entries
+        if entries is None:
+            entries = await self._list(p)
+            self._entries, self._next, self.offset = entries, 0, 0
+        records = []
+        at = self._next
+        room = count
+        while at < len(entries):
+            record = entries[at].pack()
+            if len(record) > room:
+                if not records and self.server.dc != "M":
+                    raise PlanError(ESHORT)
+                break
+            records.append(record)
+            room -= len(record)
+            at += 1
+        if at == len(entries):
+            entries.clear()
+            at = 0
+        self._next = at
+        self.offset += count - room
+        return b"".join(records)
+
+    async def _list(self, p: Any) -> list[Dir]:
+        """The entries of the directory, or of all members of its union."""
+        entries = await self._entries_of(p, self.server, self.fid)
+        if self.union is not None:
+            for mount in self.union.mounts[1:]:
+                to = mount.to
+                try:
+                    to.fid.proc = p
+                    fid, _ = await to.server.walk(to.fid, ())
+                    assert fid is not None
+                    fid.proc = p
+                    try:
+                        await to.server.open(fid, OREAD)
+                        entries += await self._entries_of(p, to.server, fid)
+                    finally:
+                        await to.server.clunk(fid)
+                except PlanError:
+                    continue  # a member that fails is left out
+        return entries
+
+    @staticmethod
+    async def _entries_of(p: Any, server: FileServer, fid: Fid) -> list[Dir]:
+        """The entries of one directory, those that are mount points replaced."""
+        entries = await server.readdir(fid)
+        ns = p.ns
+        if ns.has_mounts_on(server):
+            for i, d in enumerate(entries):
+                head = ns.mounted_on(server, d.qid[0])
+                if head is None:
+                    continue
+                if any(m.to.server is server and m.to.fid.qid[0] == d.qid[0]
+                       for m in head.mounts):
+                    continue  # still in the union that covers it
+                to = head.mounts[0].to
+                try:
+                    to.fid.proc = p
+                    covering = await to.server.stat(to.fid)
+                except PlanError:
+                    continue
+                covering.name = d.name
+                entries[i] = covering
+        return entries
+
+    # Attributes
+
+    async def stat(self, p: Any) -> Dir:
+        """What the server tells of the file, under the name that it has there."""
+        self.fid.proc = p
+        return await self.server.stat(self.fid)
+
+    def wstat(self, p: Any, change: DirChange) -> Awaitable[None]:
+        """Change attributes; a mount point keeps its name."""
+        self.fid.proc = p
+        if change.name is not None and self.covers and self.covers[-1][0] == self.depth:
+            raise PlanError(EISMTPT)
+        return self.server.wstat(self.fid, change)
+
+    async def remove(self, p: Any) -> None:
+        """Remove the file; the Chan is for closing then, whatever happened."""
+        if self.covers and self.covers[-1][0] == self.depth:
+            raise PlanError(EISMTPT)
+        self.fid.proc = p
+        await self.server.remove(self.fid)
+
+
+def mode_of(mode: int) -> int:
+    """The mode of a Chan opened with mode: OEXEC reads."""
+    kind = mode & 3
+    return OREAD if kind == 3 else kind
+
+
+__all__ = ["DMDIR", "Chan", "mode_of"]
