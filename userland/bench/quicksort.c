@@ -1,0 +1,52 @@
+/* Sorts 400,000 numbers through a comparison function: indirect calls, recursion, branches. */
+#include "work.h"
+
+enum { N = 400000 };
+
+static u32 v[N];
+
+static int __attribute__((noinline))
+ascending(const void *a, const void *b)
+{
+    u32 x = *(const u32 *)a, y = *(const u32 *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* Through memory, so that the compiler cannot see what is called. */
+static int (*volatile order)(const void *, const void *) = ascending;
+
+static void
+sort(u32 *low, u32 *high, int (*compare)(const void *, const void *))
+{
+    while (low < high) {
+        u32 *i = low, *j = high, pivot = low[(high - low) / 2], swap;
+
+        do {
+            while (compare(i, &pivot) < 0)
+                i++;
+            while (compare(j, &pivot) > 0)
+                j--;
+            if (i <= j)
+                swap = *i, *i++ = *j, *j-- = swap;
+        } while (i <= j);
+        if (j - low < high - i)
+            sort(low, j, compare), low = i;
+        else
+            sort(i, high, compare), high = j;
+    }
+}
+
+u32
+work(void)
+{
+    u32 seed = 1, sum = 0;
+    int i;
+
+    for (i = 0; i < N; i++)
+        v[i] = seed = seed * 1664525 + 1013904223;
+    sort(v, v + N - 1, order);
+    for (i = 1; i < N; i++)
+        sum = sum * 31 + (v[i] ^ (u32)(v[i - 1] > v[i]));
+    return sum;
+}
