@@ -13,9 +13,17 @@ import logging
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
-from vx9.fs.dir import DMDIR, OREAD, ORDWR, OWRITE, QTDIR, Dir, DirChange
+from vx9.fs.dir import ORDWR, OREAD, OWRITE, QTDIR, Dir, DirChange
 from vx9.fs.errors import (
-    EBADARG, EBADUSEFD, EDIRSEEK, EISDIR, EISMTPT, EISSTREAM, ENEGOFF, ESHORT, PlanError,
+    EBADARG,
+    EBADUSEFD,
+    EDIRSEEK,
+    EISDIR,
+    EISMTPT,
+    EISSTREAM,
+    ENEGOFF,
+    ESHORT,
+    PlanError,
 )
 from vx9.fs.server import Fid, FileServer
 
@@ -61,8 +69,14 @@ class Chan:
 
     @property
     def name(self) -> str:
-        """The last element of the path; empty for a root."""
+        """The last element of the path; empty for "/"."""
         return self.path.rpartition("/")[2]
+
+    @property
+    def is_mount_point(self) -> bool:
+        """Whether the file was found mounted on its name."""
+        covers = self.covers
+        return bool(covers) and covers[-1][0] == self.depth
 
     def same_file(self, other: Chan) -> bool:
         """Whether both are one file of one server."""
@@ -82,16 +96,11 @@ class Chan:
             return
         self._entries = None
         for _, head in self.covers:
-            head.refs -= 1
-            if not head.refs:
-                await head.destroy()
+            await head.release()
         if self.union is not None:
             await self.union.release()
             self.union = None
-        try:
-            await self.server.clunk(self.fid)
-        except PlanError as error:
-            log.debug("clunk of %s: %s", self.path, error)
+        await clunk(self.server, self.fid)
         if self.mchan is not None:
             await self.mchan.close()
 
@@ -260,16 +269,24 @@ class Chan:
     def wstat(self, p: Any, change: DirChange) -> Awaitable[None]:
         """Change attributes; a mount point keeps its name."""
         self.fid.proc = p
-        if change.name is not None and self.covers and self.covers[-1][0] == self.depth:
+        if change.name is not None and self.is_mount_point:
             raise PlanError(EISMTPT)
         return self.server.wstat(self.fid, change)
 
     async def remove(self, p: Any) -> None:
         """Remove the file; the Chan is for closing then, whatever happened."""
-        if self.covers and self.covers[-1][0] == self.depth:
+        if self.is_mount_point:
             raise PlanError(EISMTPT)
         self.fid.proc = p
         await self.server.remove(self.fid)
+
+
+async def clunk(server: FileServer, fid: Fid) -> None:
+    """End fid; an error of the server is only logged, for nobody could act on it."""
+    try:
+        await server.clunk(fid)
+    except PlanError as error:
+        log.debug("clunk: %s", error)
 
 
 def mode_of(mode: int) -> int:
@@ -277,5 +294,3 @@ def mode_of(mode: int) -> int:
     kind = mode & 3
     return OREAD if kind == 3 else kind
 
-
-__all__ = ["DMDIR", "Chan", "mode_of"]
