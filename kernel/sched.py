@@ -42,7 +42,7 @@ class Task:
     """A coroutine that the scheduler runs to its end."""
 
     __slots__ = ("coro", "done", "error", "finished", "interrupted", "name", "rendez", "result",
-                 "sched", "thrown")
+                 "run_ns", "sched", "thrown")
 
     def __init__(self, sched: Scheduler, coro: Coroutine[Any, Any, Any], name: str) -> None:
         self.sched = sched
@@ -55,6 +55,7 @@ class Task:
         self.result: Any = None
         self.error: BaseException | None = None
         self.finished = Rendez()
+        self.run_ns = 0  # processor time so far
 
     async def join(self) -> Any:
         """Wait for the end of the task; its result, or raise what it raised."""
@@ -270,6 +271,7 @@ class Scheduler:
     def _step(self, task: Task) -> None:
         self.current = task
         self.switches += 1
+        start_ns = self.host.monotonic_ns()
         try:
             if task.thrown is not None:
                 error, task.thrown = task.thrown, None
@@ -295,6 +297,7 @@ class Scheduler:
             self._finish(task, None, error)
         finally:
             self.current = None
+            task.run_ns += self.host.monotonic_ns() - start_ns
 
     def _finish(self, task: Task, result: Any, error: BaseException | None) -> None:
         task.done = True

@@ -1,0 +1,219 @@
+"""Notes: posting, the frame a handler gets, and noted.
+
+Source: notify(2), postnote(2), ureg(6); at most FRAME bytes below the interrupted stack
+pointer are used.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from vx9.fs.errors import ERRMAX, PlanError, clip
+from vx9.kernel.trap import SYSCALL
+from vx9.vxcore import MemoryFault
+
+if TYPE_CHECKING:
+    from vx9.kernel.proc import Proc
+
+QUEUE: Final = 5
+RED_ZONE: Final = 256
+# di si bp nsp bx dx cx ax gs fs es ds trap ecode pc cs flags usp ss
+UREG: Final = struct.Struct("<19I")
+FRAME: Final = RED_ZONE + UREG.size + 4 + ERRMAX + 12
+CS, DS = 0x23, 0x1B  # selectors as a 386 kernel shows them; the real ones are never told
+USER_FLAGS: Final = 0xCD5  # what a note handler may change
+IF: Final = 0x202
+NESTED: Final = 64  # saved FPU states of a process
+_MASK: Final = 0xFFFFFFFF
+
+
+class NoteKind(enum.IntEnum):
+    """Who posts: a user, the kernel to end the process, or a trap."""
+
+    USER = 0
+    EXIT = 1
+    DEBUG = 2
+
+
+class Noted(enum.IntEnum):
+    """The argument of noted."""
+
+    CONT = 0
+    DFLT = 1
+    SAVE = 2
+    RSTR = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One note."""
+
+    text: str
+    kind: NoteKind
+
+
+class ProcExit(BaseException):
+    """Unwinds a process: it ends with this status; broken keeps its memory for debuggers."""
+
+    def __init__(self, status: str, cause: str = "", broken: bool = False) -> None:
+        super().__init__(status)
+        self.status = status
+        self.cause = cause  # the note it died of
+        self.broken = broken
+
+
+def post(p: Proc, text: str, kind: NoteKind) -> bool:
+    """Queue a note and wake p from what it sleeps in.  False when the queue is full."""
+    if p.dead:
+        return False
+    if kind is not NoteKind.USER and (p.notify == 0 or p.notified):
+        p.notes.clear()
+    posted = len(p.notes) < QUEUE
+    if posted:
+        p.notes.append(Note(clip(text, ERRMAX - 1), kind))
+    p.attention = True
+    p.kernel.sched.interrupt(p.task)
+    return posted
+
+
+def post_group(procs: Iterable[Proc], noteid: int, text: str, sender: Proc | None = None) -> None:
+    """Post a user note to all of a note group but the sender."""
+    for p in list(procs):
+        if p.noteid == noteid and p is not sender:
+            post(p, text, NoteKind.USER)
+
+
+def pack_ureg(p: Proc) -> bytes:
+    """The registers of p as a Ureg."""
+    eax, ecx, edx, ebx, esp, ebp, esi, edi, eip, eflags = p.cpu.get_regs()
+    trap, code = p.trap
+    return UREG.pack(edi, esi, ebp, 0, ebx, edx, ecx, eax, DS, DS, DS, DS, trap, code,
+                     eip, CS, eflags | IF, esp, DS)
+
+
+def load_ureg(p: Proc, ureg: bytes) -> None:
+    """Set the registers of p from a Ureg; selectors and system flags stay as they are."""
+    di, si, bp, _, bx, dx, cx, ax, _, _, _, _, _, _, pc, _, flags, sp, _ = UREG.unpack(ureg)
+    eflags = p.cpu.eflags & ~USER_FLAGS | flags & USER_FLAGS
+    p.cpu.set_regs((ax, cx, dx, bx, sp, bp, si, di, pc, eflags))
+
+
+async def deliver(p: Proc) -> None:
+    """On the way to user mode: act on the oldest note, if it is time.  Raises ProcExit."""
+    p.task.interrupted = False
+    if not p.notes:
+        return
+    note = p.notes[0]
+    text = note.text
+    if text.startswith("sys:"):
+        text = clip(text, ERRMAX - 15 - 1) + f" pc=0x{p.cpu.eip:08x}"
+    if note.kind is not NoteKind.USER and (p.notified or not p.notify):
+        await _die(p, text, note.kind)
+    if p.notified:
+        return
+    if not p.notify:
+        raise ProcExit(text, cause=note.text)
+    p.notes.popleft()
+    p.last_note = Note(text, note.kind)
+    usp = p.cpu.esp
+    ureg = usp - RED_ZONE - UREG.size
+    message = ureg - 4 - ERRMAX
+    body = text.encode("utf-8", "surrogateescape").ljust(ERRMAX, b"\0")
+    frame = (struct.pack("<3I", 0, ureg & _MASK, message & _MASK) + body
+             + struct.pack("<I", p.ureg) + pack_ureg(p))
+    sp = message - 12
+    try:
+        if sp < 0:
+            raise MemoryFault
+        p.mem.check(p.notify, 1, False)
+        p.mem.write(sp, frame)
+    except MemoryFault:
+        await p.complain("suicide: bad address in notify")
+        raise ProcExit("Suicide", cause="sys: bad address in notify") from None
+    p.saved_fpu.append((ureg, p.cpu.fpu))
+    del p.saved_fpu[:-NESTED]
+    p.ureg = ureg
+    p.notified = True
+    p.attention = bool(p.notes)
+    p.trap = (SYSCALL, 0)
+    p.cpu.esp = sp
+    p.cpu.eip = p.notify
+    p.cpu.eflags &= ~0x400  # DF
+    p.trace_note(text)
+
+
+async def _die(p: Proc, text: str, kind: NoteKind) -> None:
+    debug = kind is NoteKind.DEBUG
+    if debug:
+        await p.complain(f"suicide: {text}")
+    raise ProcExit(text, cause=text, broken=debug)
+
+
+async def noted(p: Proc, how: int) -> None:
+    """noted(2): leave a handler, or end the process.  The registers are set; no result."""
+    if how != Noted.RSTR and not p.notified:
+        await p.complain("call to noted() when not notified")
+        raise ProcExit("Suicide", cause="sys: noted")
+    p.notified = False
+    p.attention = True
+    ureg = p.ureg
+    try:
+        saved = p.mem.read(ureg, UREG.size)
+        previous = p.mem.load32(ureg - 4 & _MASK)
+        words = UREG.unpack(saved)
+        if words[15] != CS or any(words[i] != DS for i in (8, 9, 10, 11, 18)):
+            await p.complain("bad segment selector in noted")
+            raise ProcExit("Suicide", cause="sys: noted")
+        if how in (Noted.CONT, Noted.RSTR, Noted.SAVE):
+            p.mem.check(words[14], 1, False)
+            p.mem.check(words[17], 4, False)
+    except MemoryFault:
+        await p.complain("bad ureg in noted or call to noted when not notified")
+        raise ProcExit("Suicide", cause="sys: noted") from None
+    if how in (Noted.CONT, Noted.RSTR):
+        load_ureg(p, saved)
+        p.ureg = previous
+        _restore_fpu(p, ureg)
+    elif how == Noted.SAVE:
+        sp = ureg - 12 - 4 - ERRMAX & _MASK
+        load_ureg(p, saved)
+        try:
+            p.mem.write(sp, struct.pack("<2I", 0, ureg))
+        except MemoryFault:
+            await p.complain("bad address in noted")
+            raise ProcExit("Suicide", cause="sys: noted") from None
+        p.cpu.esp = sp
+    else:
+        kind = p.last_note.kind if how == Noted.DFLT else NoteKind.DEBUG
+        await _die(p, p.last_note.text, kind)
+
+
+def _restore_fpu(p: Proc, ureg: int) -> None:
+    """Give back the FPU state of the frame at ureg; frames inside it are gone."""
+    while p.saved_fpu:
+        where, fpu = p.saved_fpu.pop()
+        if where == ureg:
+            p.cpu.fpu = fpu
+            return
+
+
+def inherit(child: Proc, parent: Proc) -> None:
+    """rfork: the handler and the pending notes; the child is in no handler."""
+    child.notify = parent.notify
+    child.notes.extend(parent.notes)
+    child.attention = bool(child.notes)
+
+
+def check_text(data: bytes) -> str:
+    """The note that a write to a note file means.  Raises PlanError when it is too long."""
+    if len(data) >= ERRMAX - 1:
+        raise PlanError("read or write too large")
+    return data.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+
+
+__all__ = ["FRAME", "SYSCALL", "Note", "NoteKind", "Noted", "ProcExit", "check_text", "deliver",
+           "inherit", "load_ureg", "noted", "pack_ureg", "post", "post_group"]

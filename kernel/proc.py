@@ -1,0 +1,391 @@
+"""Proc: a process, its main loop, its birth and its end.
+
+A process is a task of the scheduler.  Its loop runs the guest until a trap, makes a
+system call or a note of it, and delivers notes on the way back.
+Source: fork(2), exits(2), wait(2), proc(3).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from vx9.fs.errors import EBADARG, EINTR, ENOCHILD, ENOVMEM, PlanError, clip, quote
+from vx9.kernel import note, trap
+from vx9.kernel.groups import EnvGroup, FdGroup, RendezGroup
+from vx9.kernel.note import Note, NoteKind, ProcExit
+from vx9.kernel.sched import Rendez, Timer
+from vx9.kernel.usermem import OddAddress, UserMemory
+from vx9.vxcore import CoreError, Cpu, MemoryFault, TrapKind
+
+if TYPE_CHECKING:
+    from vx9.kernel.chan import Chan
+    from vx9.kernel.kernel import Kernel
+    from vx9.kernel.namespace import Namespace
+    from vx9.kernel.sched import Task
+    from vx9.kernel.segment import Space
+    from vx9.kernel.strace import Tracer
+    from vx9.kernel.systab import Call
+
+log = logging.getLogger(__name__)
+
+QUANTUM_US: Final = 10_000
+TURN: Final = 256  # traps of one process before the others get a turn
+WAIT_RECORDS: Final = 128
+STATUS_MAX: Final = 127
+ARGS_MAX: Final = 128
+INTERNAL: Final = "internal error of the kernel"
+_MASK: Final = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class WaitRecord:
+    """What a parent learns of a dead child; times in milliseconds."""
+
+    pid: int
+    user_ms: int
+    sys_ms: int
+    real_ms: int
+    message: str
+
+    def text(self) -> str:
+        """As await and /proc/n/wait give it."""
+        message = self.message
+        if not message or any(c in " \t\n'" for c in message):
+            message = quote(message)
+        return f"{self.pid} {self.user_ms} {self.sys_ms} {self.real_ms} {message}"
+
+
+class Proc:
+    """One process."""
+
+    # fmt: off
+    __slots__ = (
+        "kernel", "pid", "parent", "name", "args", "user", "noteid", "children",
+        "ns", "fds", "env", "rgrp", "root", "dot",
+        "space", "mem", "cpu", "task", "tracer", "call", "image_chan",
+        "errstr", "notes", "notify", "notified", "ureg", "last_note", "saved_fpu", "trap", "attention",
+        "killed", "stop", "stopped", "changed", "hang", "private", "procmode", "priority", "fixed_priority",
+        "args_set", "waitq", "waiter", "waiting", "exited", "exit", "dead", "broken", "alarm",
+        "start_ns", "child_user_ms", "child_sys_ms",
+    )
+    # fmt: on
+
+    def __init__(self, kernel: Kernel, pid: int, user: str, parent: Proc | None = None) -> None:
+        self.kernel = kernel
+        self.pid = pid
+        self.parent = parent
+        self.user = user
+        self.name = "new"
+        self.args: list[str] = []
+        self.args_set: str | None = None
+        self.noteid = 0
+        self.children: set[Proc] = set()
+        self.ns: Namespace
+        self.fds: FdGroup
+        self.env: EnvGroup
+        self.rgrp: RendezGroup
+        self.root: Chan
+        self.dot: Chan
+        self.space: Space | None = None
+        self.mem: UserMemory
+        self.cpu: Cpu
+        self.task: Task
+        self.tracer: Tracer | None = None
+        self.call: Call | None = None
+        self.image_chan: Chan | None = None
+        self.errstr = ""
+        self.notes: deque[Note] = deque()
+        self.notify = 0
+        self.notified = False
+        self.ureg = 0
+        self.last_note = Note("", NoteKind.USER)
+        self.saved_fpu: list[tuple[int, bytes]] = []
+        self.trap = (trap.SYSCALL, 0)
+        self.attention = False
+        self.killed = False
+        self.stop = False  # to stop before the next user instruction
+        self.stopped = False
+        self.changed = Rendez()  # stopped, started or dead
+        self.hang = False
+        self.private = False
+        self.procmode = 0o640
+        self.priority = 10
+        self.fixed_priority = False
+        self.waitq: list[WaitRecord] = []
+        self.waiter = Rendez()
+        self.waiting = False
+        self.exited = Rendez()
+        self.exit: ProcExit | None = None
+        self.dead = False
+        self.broken = False
+        self.alarm: Timer | None = None
+        self.start_ns = kernel.host.monotonic_ns()
+        self.child_user_ms = self.child_sys_ms = 0
+
+    def __repr__(self) -> str:
+        return f"<Proc {self.pid} {self.name}>"
+
+    @property
+    def ppid(self) -> int:
+        """The parent's number, 0 without one."""
+        return self.parent.pid if self.parent is not None and not self.parent.dead else 0
+
+    def chan(self, fd: int) -> Chan:
+        """The open file behind fd.  Raises PlanError(EBADFD)."""
+        return self.fds.get(fd)
+
+    def set_space(self, space: Space) -> None:
+        """Run in another memory from now on."""
+        self.space = space
+        self.mem = UserMemory(space.memory)
+        self.cpu.memory = space.memory
+
+    # What others see
+
+    def state(self) -> str:
+        """As the status file shows it."""
+        if self.broken:
+            return "Broken"
+        if self.dead:
+            return "Moribund"
+        if self.stopped:
+            return "Stopped"
+        if self.kernel.sched.current is self.task:
+            return "Running"
+        if self.task.rendez is None:
+            return "Ready"
+        if self.call is None:
+            return "Wakeme"
+        return "Rendez" if self.call.name == "rendezvous" else self.call.title
+
+    def times_ms(self) -> tuple[int, int, int, int, int]:
+        """user, system, real, children's user, children's system."""
+        real = (self.kernel.host.monotonic_ns() - self.start_ns) // 1_000_000
+        return self.task.run_ns // 1_000_000, 0, real, self.child_user_ms, self.child_sys_ms
+
+    def args_text(self) -> str:
+        """The argument list, or what was written over it."""
+        return self.args_set if self.args_set is not None else " ".join(map(quote_arg, self.args))
+
+    # The main loop
+
+    async def main(self) -> None:
+        """Run until the process ends."""
+        try:
+            await self._user()
+        except ProcExit as end:
+            self.exit = end
+        except CoreError as error:
+            log.error("process %d %s: %s", self.pid, self.name, error)
+            self.exit = ProcExit(f"sys: {error}", cause="sys: engine")
+        except Exception:
+            self.kernel.internal_error(self)
+            self.exit = ProcExit(INTERNAL)
+        except BaseException:
+            self.exit = ProcExit("Killed", cause="kill")
+            raise
+        finally:
+            await self._bury(self.exit or ProcExit(INTERNAL))
+
+    async def _user(self) -> None:
+        sched = self.kernel.sched
+        calls = self.kernel.calls
+        ncalls = len(calls)
+        cpu = self.cpu
+        run = cpu.run
+        quantum = QUANTUM_US
+        turn = TURN
+        while True:
+            if self.attention:
+                await self._attend()
+            event = run(quantum)
+            kind = event.kind
+            if kind == 0 and event.number == 0x40:  # TrapKind.INT
+                number = cpu.eax
+                call = calls[number] if number < ncalls else None
+                if call is None:
+                    await self._bad_call(number)
+                    continue
+                self.call = call
+                try:
+                    args = call.unpack(self.mem.read(cpu.esp + 4 & _MASK, call.size))
+                    if call.strings:
+                        args = self._strings(call, args)
+                    if self.tracer is not None:
+                        result = await self.tracer.call(self, call, args)
+                    else:
+                        result = call.handler(self, *args)
+                        if type(result) is not int:
+                            result = await result
+                except PlanError as error:
+                    self.errstr = str(error)
+                    result = -1
+                except (MemoryFault, OddAddress, CoreError, Exception) as error:
+                    result = await self._failed_call(error)
+                if result is not None:
+                    cpu.eax = result & _MASK
+                turn -= 1
+                if turn:
+                    continue
+            elif kind != TrapKind.QUANTUM and kind != TrapKind.INTERRUPT:
+                text, number, code = trap.describe(event, cpu)
+                if kind == TrapKind.BREAKPOINT:
+                    cpu.eip = cpu.eip - 1 & _MASK
+                self.trap = (number, code)
+                note.post(self, text, NoteKind.DEBUG)
+                turn -= 1
+                if turn > 0:
+                    continue
+            self.call = None
+            turn = TURN
+            await sched.yield_cpu()
+
+    def _strings(self, call: Call, args: tuple[int, ...]) -> tuple[object, ...]:
+        """The arguments with the strings in place of their addresses."""
+        read = list(args)
+        for i, optional in call.strings:
+            address = args[i]
+            read[i] = None if optional and address == 0 else self.mem.text(address)
+        return tuple(read)
+
+    async def _bad_call(self, number: int) -> None:
+        await self.complain(f"bad sys call number {number} pc {self.cpu.eip:x}")
+        note.post(self, "sys: bad sys call", NoteKind.DEBUG)
+        self.errstr = EBADARG
+        self.cpu.eax = _MASK
+
+    async def _failed_call(self, error: Exception) -> int:
+        """A system call that did not end in a result or an error string; its result."""
+        self.errstr = EBADARG
+        if isinstance(error, MemoryFault):
+            note.post(self, "sys: bad address in syscall", NoteKind.DEBUG)
+        elif isinstance(error, OddAddress):
+            note.post(self, "sys: odd address", NoteKind.DEBUG)
+        elif isinstance(error, CoreError):
+            log.warning("process %d: %s", self.pid, error)
+            self.errstr = ENOVMEM
+        else:
+            self.kernel.internal_error(self)
+            self.errstr = INTERNAL
+        return -1
+
+    async def _attend(self) -> None:
+        """What is to be done before the next user instruction."""
+        self.attention = False
+        while self.stop and not self.killed:
+            self.stopped = True
+            self.changed.wakeup()
+            try:
+                await self.changed.sleep(lambda: not self.stop or self.killed)
+            except PlanError:
+                continue  # notes wait until the process is started
+            finally:
+                self.stopped = False
+        if self.killed:
+            raise ProcExit("Killed", cause="kill")
+        await note.deliver(self)
+
+    # Notes and complaints
+
+    async def complain(self, text: str) -> None:
+        """Print a line on descriptor 2, as the kernel does about a process."""
+        line = f"{self.name} {self.pid}: {text}\n".encode("utf-8", "surrogateescape")
+        try:
+            await self.fds.get(2).write(self, line)
+        except PlanError as error:
+            log.debug("process %d: %s (%s)", self.pid, text, error)
+
+    def trace_note(self, text: str) -> None:
+        """Tell the tracer of a note."""
+        if self.tracer is not None:
+            self.tracer.note(self, text)
+
+    def kill(self) -> None:
+        """End the process whatever its handlers say."""
+        if self.dead:
+            return
+        self.killed = True
+        self.attention = True
+        self.kernel.sched.interrupt(self.task)
+
+    # Waiting
+
+    async def wait(self) -> WaitRecord:
+        """The newest record of a dead child.  Raises PlanError(ENOCHILD), interrupted."""
+        if not self.waitq and not self.children:
+            raise PlanError(ENOCHILD)
+        await self.waiter.sleep(lambda: self.waitq)
+        return self.waitq.pop()
+
+    # The end
+
+    async def _bury(self, end: ProcExit) -> None:
+        """Give everything back; nothing here may fail or be interrupted."""
+        self.dead = True
+        self.call = None
+        self.task.interrupted = False
+        self.trace_exit(end.status)
+        if self.alarm is not None:
+            self.kernel.sched.cancel(self.alarm)
+        try:
+            await self.release_groups()
+        except Exception:
+            self.kernel.internal_error(self)
+        user_ms, sys_ms, real_ms, child_user, child_sys = self.times_ms()
+        message = f"{self.name} {self.pid}: {end.status}" if end.status else ""
+        record = WaitRecord(self.pid, user_ms + child_user, sys_ms + child_sys, real_ms,
+                            clip(message, STATUS_MAX))
+        parent = self.parent
+        if parent is not None and not parent.dead and self in parent.children:
+            parent.children.discard(self)
+            parent.child_user_ms += record.user_ms
+            parent.child_sys_ms += record.sys_ms
+            if len(parent.waitq) < WAIT_RECORDS:
+                parent.waitq.append(record)
+            parent.waiter.wakeup()
+        for child in self.children:
+            child.parent = None
+        self.children.clear()
+        self.waitq.clear()
+        if end.broken and self.space is not None:
+            self.broken = True
+        else:
+            self.release_memory()
+        self.kernel.reap(self)
+        self.changed.wakeup()
+        self.exited.wakeup()
+
+    def trace_exit(self, status: str) -> None:
+        """Tell the tracer of the end."""
+        if self.tracer is not None:
+            self.tracer.exit(self, status)
+
+    def release_memory(self) -> None:
+        """Give the memory back."""
+        space, self.space = self.space, None
+        if space is not None:
+            space.release()
+
+    async def release_groups(self) -> None:
+        """Leave all groups and close what was open."""
+        await self.fds.leave()
+        self.env.leave()
+        self.rgrp.leave()
+        for c in (self.dot, self.root, self.image_chan):
+            if c is not None:
+                await c.close()
+        self.image_chan = None
+        await self.ns.close()
+
+
+def quote_arg(text: str) -> str:
+    """A word as %q prints it: quoted only when it must be."""
+    if text and not any(c in " \t\n\r'=" for c in text):
+        return text
+    return quote(text)
+
+
+__all__ = ["EINTR", "Proc", "WaitRecord", "quote_arg"]

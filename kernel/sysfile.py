@@ -1,0 +1,320 @@
+"""System calls about files and the name space.
+
+Source: open(2), read(2), seek(2), dup(2), pipe(2), fd2path(2), stat(2), remove(2), bind(2),
+chdir(2), fversion(2), fauth(2).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+from vx9.fs.dir import OCEXEC, OEXCL, ORCLOSE, ORDWR, OTRUNC, Dir, unpack_change
+from vx9.fs.errors import (
+    EBADARG, EBADSTAT, EBADUSEFD, EEMPTYNAME, EMOUNT, ENOATTACH, EOLDWSTAT, ESHORTSTAT, PlanError,
+)
+from vx9.kernel.chan import Chan
+from vx9.kernel.usermem import OddAddress
+
+if TYPE_CHECKING:
+    from vx9.kernel.proc import Proc
+
+MAX_READ: Final = 16 << 20  # a longer read is cut short
+WRITE_PIECE: Final = 1 << 20  # a longer write goes to the server in pieces
+STAT_MAX: Final = 2 + 0xFFFF
+_U32: Final = 0xFFFFFFFF
+_OLD_STAT: Final = struct.Struct("<28s28s28sIIIIIQHH")
+_OLD_DIR: Final = 0x80000000  # in qid.path of old: a directory
+
+
+async def _install(p: Proc, c: Chan) -> int:
+    """A descriptor for c, or c closed and the error."""
+    try:
+        return p.fds.install(c)
+    except PlanError:
+        await c.close()
+        raise
+
+
+def _open_mode(mode: int, flags: int) -> int:
+    """mode, if it is one of the four with no other flags.  Raises PlanError(EBADARG)."""
+    if mode & ~flags & ~3:
+        raise PlanError(EBADARG)
+    return mode
+
+
+async def sys_open(p: Proc, name: str, mode: int) -> int:
+    """open(2)."""
+    _open_mode(mode, OTRUNC | OCEXEC | ORCLOSE)
+    return await _install(p, await p.ns.open(p, name, mode))
+
+
+async def sys_create(p: Proc, name: str, mode: int, perm: int) -> int:
+    """open(2)."""
+    _open_mode(mode, OTRUNC | OCEXEC | ORCLOSE | OEXCL)
+    return await _install(p, await p.ns.create(p, name, mode, perm))
+
+
+async def sys_close(p: Proc, fd: int) -> int:
+    """open(2)."""
+    await p.fds.remove(fd).close()
+    return 0
+
+
+async def sys_dup(p: Proc, old: int, new: int) -> int:
+    """dup(2)."""
+    c = p.fds.get(old).ref()
+    if new == -1:
+        return await _install(p, c)
+    try:
+        replaced = p.fds.install_at(c, new)
+    except PlanError:
+        await c.close()
+        raise
+    if replaced is not None:
+        await replaced.close()
+    return new
+
+
+async def sys_pread(p: Proc, fd: int, buf: int, n: int, offset: int) -> int:
+    """read(2); offset -1 uses and moves the one of the open file."""
+    p.mem.check(buf, n & _U32, True)
+    c = p.fds.get(fd)
+    n = min(n, MAX_READ)
+    data = await c.read(p, n, offset)
+    p.mem.write(buf, data[:n])
+    return min(len(data), n)
+
+
+async def sys__read(p: Proc, fd: int, buf: int, n: int) -> int:
+    """read(2)."""
+    return await sys_pread(p, fd, buf, n, -1)
+
+
+async def sys_pwrite(p: Proc, fd: int, buf: int, n: int, offset: int) -> int:
+    """write(2); offset -1 uses and moves the one of the open file."""
+    p.mem.check(buf, n & _U32, False)
+    c = p.fds.get(fd)
+    if n <= WRITE_PIECE:
+        return await c.write(p, p.mem.read(buf, n), offset)
+    done = 0
+    while done < n:
+        piece = p.mem.read(buf + done, min(WRITE_PIECE, n - done))
+        count = await c.write(p, piece, offset if offset < 0 else offset + done)
+        done += count
+        if count < len(piece):
+            break
+    return done
+
+
+async def sys__write(p: Proc, fd: int, buf: int, n: int) -> int:
+    """write(2)."""
+    return await sys_pwrite(p, fd, buf, n, -1)
+
+
+async def sys_seek(p: Proc, result: int, fd: int, offset: int, whence: int) -> int:
+    """seek(2)."""
+    p.mem.check(result, 8, True)
+    c = p.fds.get(fd)
+    p.mem.write(result, struct.pack("<q", await c.seek(p, offset, whence)))
+    return 0
+
+
+async def sys_oseek(p: Proc, fd: int, offset: int, whence: int) -> int:
+    """seek(2) of old: the result is the new offset."""
+    return await p.fds.get(fd).seek(p, offset, whence)
+
+
+async def sys_pipe(p: Proc, where: int) -> int:
+    """pipe(2)."""
+    if where & 3:
+        raise OddAddress
+    p.mem.check(where, 8, True)
+    near, far = await p.kernel.pipe(p.user)
+    try:
+        first = p.fds.install(near)
+    except PlanError:
+        await near.close()
+        await far.close()
+        raise
+    try:
+        second = p.fds.install(far)
+    except PlanError:
+        await p.fds.remove(first).close()
+        await far.close()
+        raise
+    p.mem.write(where, struct.pack("<2i", first, second))
+    return 0
+
+
+def sys_fd2path(p: Proc, fd: int, buf: int, n: int) -> int:
+    """fd2path(2)."""
+    p.mem.check(buf, n & _U32, True)
+    path = p.fds.get(fd).path
+    p.mem.put_string(buf, n, path.encode("utf-8", "surrogateescape"))
+    return 0
+
+
+# Attributes
+
+def _put_stat(p: Proc, d: Dir, buf: int, n: int) -> int:
+    record = d.pack()
+    if len(record) > n:
+        record = record[:2]
+    p.mem.write(buf, record)
+    return len(record)
+
+
+def _stat_room(p: Proc, buf: int, n: int) -> None:
+    p.mem.check(buf, n & _U32, True)
+    if n < 2:
+        raise PlanError(ESHORTSTAT)
+
+
+async def sys_stat(p: Proc, name: str, buf: int, n: int) -> int:
+    """stat(2)."""
+    _stat_room(p, buf, n)
+    return _put_stat(p, await p.ns.stat(p, name), buf, n)
+
+
+async def sys_fstat(p: Proc, fd: int, buf: int, n: int) -> int:
+    """stat(2)."""
+    _stat_room(p, buf, n)
+    return _put_stat(p, await p.fds.get(fd).stat(p), buf, n)
+
+
+def _record(p: Proc, buf: int, n: int) -> bytes:
+    p.mem.check(buf, n & _U32, False)
+    if n > STAT_MAX:
+        raise PlanError(EBADSTAT)
+    return p.mem.read(buf, n)
+
+
+async def sys_wstat(p: Proc, name: str, buf: int, n: int) -> int:
+    """stat(2)."""
+    change = unpack_change(_record(p, buf, n))
+    c = await p.ns.access(p, name)
+    try:
+        await c.wstat(p, change)
+    finally:
+        await c.close()
+    return n
+
+
+async def sys_fwstat(p: Proc, fd: int, buf: int, n: int) -> int:
+    """stat(2)."""
+    change = unpack_change(_record(p, buf, n))
+    await p.fds.get(fd).wstat(p, change)
+    return n
+
+
+def _pack_old(d: Dir) -> bytes:
+    """The record of the system before the fourth edition."""
+    def fixed(text: str) -> bytes:
+        return text.encode("utf-8", "surrogateescape")[:27]
+
+    path = d.qid[0] & 0x7FFFFFFF | (_OLD_DIR if d.qid[2] & 0x80 else 0)
+    return _OLD_STAT.pack(fixed(d.name), fixed(d.uid), fixed(d.gid), path, d.qid[1] & _U32,
+                          d.mode & _U32, d.atime & _U32, d.mtime & _U32, d.length,
+                          d.type & 0xFFFF, d.dev & 0xFFFF)
+
+
+async def sys__stat(p: Proc, name: str, buf: int) -> int:
+    """stat(2) of old: 116 bytes."""
+    p.mem.check(buf, _OLD_STAT.size, True)
+    p.mem.write(buf, _pack_old(await p.ns.stat(p, name)))
+    return 0
+
+
+async def sys__fstat(p: Proc, fd: int, buf: int) -> int:
+    """stat(2) of old: 116 bytes."""
+    p.mem.check(buf, _OLD_STAT.size, True)
+    p.mem.write(buf, _pack_old(await p.fds.get(fd).stat(p)))
+    return 0
+
+
+def sys__wstat(p: Proc, name: str, buf: int) -> int:
+    """Withdrawn, as in Plan 9 itself."""
+    raise PlanError(EOLDWSTAT)
+
+
+def sys__fwstat(p: Proc, fd: int, buf: int) -> int:
+    """Withdrawn, as in Plan 9 itself."""
+    raise PlanError(EOLDWSTAT)
+
+
+# Names
+
+async def sys_remove(p: Proc, name: str) -> int:
+    """remove(2)."""
+    await p.ns.remove(p, name)
+    return 0
+
+
+async def sys_chdir(p: Proc, name: str) -> int:
+    """chdir(2)."""
+    new = await p.ns.dir(p, name)
+    old, p.dot = p.dot, new
+    await old.close()
+    return 0
+
+
+async def sys_bind(p: Proc, name: str, old: str, flag: int) -> int:
+    """bind(2)."""
+    return await p.ns.bind(p, name, old, flag)
+
+
+async def sys_unmount(p: Proc, name: str | None, old: str) -> int:
+    """bind(2)."""
+    await p.ns.unmount(p, name, old)
+    return 0
+
+
+def _channel(p: Proc, fd: int) -> Chan:
+    """The open file, fit to carry 9P.  Raises PlanError(EBADUSEFD)."""
+    c = p.fds.get(fd)
+    if c.mode != ORDWR or c.is_channel or c.is_dir:
+        raise PlanError(EBADUSEFD)
+    return c
+
+
+async def sys_mount(p: Proc, fd: int, afd: int, old: str, flag: int, aname: str | None) -> int:
+    """bind(2).  Closes fd when it succeeds."""
+    c = _channel(p, fd)
+    auth = None if afd == -1 else p.fds.get(afd)
+    if not old:
+        raise PlanError(EEMPTYNAME)
+    if flag & ~0o27 or flag & 3 == 3:
+        raise PlanError(EMOUNT)
+    if p.ns.noattach:
+        raise PlanError(ENOATTACH)
+    server = await p.kernel.mount_server(p, c, auth)
+    mounted = await p.ns.mount(p, server, old, flag, aname or "", c)
+    await p.fds.remove(fd).close()
+    return mounted
+
+
+async def sys__mount(p: Proc, fd: int, old: str, flag: int, spec: str | None) -> int:
+    """bind(2) of old: without authentication."""
+    return await sys_mount(p, fd, -1, old, flag, spec)
+
+
+async def sys_fauth(p: Proc, fd: int, aname: str) -> int:
+    """fauth(2)."""
+    await p.kernel.mount_server(p, _channel(p, fd), None)
+    raise PlanError("authentication not required")
+
+
+async def sys_fversion(p: Proc, fd: int, msize: int, version: int, n: int) -> int:
+    """fversion(2)."""
+    p.mem.check(version, n & _U32, True)
+    if n <= 0 or msize < 0:
+        raise PlanError(EBADARG)
+    await p.kernel.mount_server(p, _channel(p, fd), None)
+    raise PlanError("incompatible 9P versions")
+
+
+def sys__fsession(p: Proc, fd: int, buf: int, n: int) -> int:
+    """fsession(2) of old: no challenge."""
+    p.mem.put_string(buf, n, b"")
+    return 0
