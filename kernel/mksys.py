@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vx9.kernel.systab import ArgType, Call, Table
 
 WRAPPED: Final = {"exits": "_exits", "seek": "_seek", "nsec": "_nsec"}
-_READ_ONLY: Final = frozenset({"str", "strz", "in"})
+_READ_ONLY: Final = frozenset({"str", "strz", "exitstr", "in"})
 _RESULTS: Final = {"int": "int ", "addr": "void *", "void": "void "}
 
 
