@@ -1,0 +1,149 @@
+"""The interface of the sandbox core: 32-bit x86 guests inside this process.
+
+Nothing here knows Plan 9.  Addresses and sizes are in bytes; guest addresses are
+unsigned 32-bit; a page is 4096 bytes.
+"""
+
+from typing import Final
+
+PAGE: Final = 4096
+READ: Final = 1
+WRITE: Final = 2
+EXEC: Final = 4
+
+class CoreError(Exception):
+    """The core cannot do what was asked; the text names the thing and the remedy."""
+
+class MemoryFault(Exception):
+    """A host access to guest memory that the guest itself could not have made."""
+
+    address: int  # the first guest address that is not accessible
+    write: bool
+
+class MemoryObject:
+    """Zero-filled pages, reachable by the host whether or not a guest runs.
+
+    May be mapped in many Memories at once (shared memory).  ``size`` is rounded up to
+    pages; ``reserve`` is the most that resize() may grow it to (default: size).
+    """
+
+    def __init__(self, size: int, reserve: int = 0) -> None: ...
+    size: Final[int]
+    reserve: Final[int]
+    def resize(self, size: int) -> None:
+        """Grow (new pages are zero) or shrink; every Memory that maps it follows."""
+    def copy(self) -> MemoryObject:
+        """An independent snapshot; costs time and memory only for pages ever touched."""
+    def read(self, offset: int, count: int) -> bytes: ...
+    def write(self, offset: int, data: bytes) -> None: ...
+    def zero(self, offset: int, count: int) -> None:
+        """Discard the contents; whole pages give their memory back."""
+    def used(self) -> int:
+        """Bytes of memory held now."""
+
+class CodeCache:
+    """Translated fragments of one set of executable mappings.
+
+    Shared by every Memory that maps the same objects executable at the same addresses.
+    """
+
+    def flush(self) -> None: ...
+    def stats(self) -> dict[str, int]:
+        """Counters: fragments, instructions, guest_bytes, host_bytes, lookups, links, flushes."""
+
+class Memory:
+    """A guest address space [0, limit): whole MemoryObjects mapped at page addresses.
+
+    ``limit`` is rounded up to one of LIMITS (which end 64 KiB below a power of two).
+    """
+
+    LIMITS: Final[tuple[int, ...]]
+    def __init__(self, limit: int, code: CodeCache | None = None) -> None: ...
+    limit: Final[int]
+    code: Final[CodeCache]
+    def map(self, address: int, obj: MemoryObject, prot: int) -> None:
+        """Map all of obj (it may grow later) at address. prot: READ, READ|WRITE or READ|EXEC."""
+    def unmap(self, address: int) -> None:
+        """Remove the mapping that begins at address."""
+    def mappings(self) -> list[tuple[int, int, int, MemoryObject]]:
+        """(address, size, prot, obj), ascending."""
+    def read(self, address: int, count: int) -> bytes:
+        """Copy out of the guest, once.  Raises MemoryFault."""
+    def write(self, address: int, data: bytes) -> None:
+        """Copy into writable mappings, all or nothing.  Raises MemoryFault."""
+    def cstring(self, address: int, limit: int) -> bytes:
+        """The bytes before the NUL.  Raises MemoryFault, or ValueError if no NUL in limit bytes."""
+    def check(self, address: int, count: int, write: bool) -> None:
+        """Raise MemoryFault unless all of it is mapped (and writable, if write)."""
+    def load32(self, address: int) -> int:
+        """One aligned or unaligned 32-bit word, unsigned."""
+    def store32(self, address: int, value: int) -> None: ...
+    def cas32(self, address: int, old: int, new: int) -> bool:
+        """Atomic compare and swap of an aligned word."""
+    def where(self, address: int) -> tuple[MemoryObject, int]:
+        """The object and offset behind address: the identity of a shared word."""
+    def close(self) -> None:
+        """Drop all mappings now; the Memory cannot be used again."""
+
+class TrapKind:
+    """Why run() returned."""
+
+    INT: Final = 0  # INT n executed; number = n; eip is after it
+    FAULT: Final = 1  # address, write; eip at the instruction (limit violations included)
+    DIVIDE: Final = 2  # eip at the instruction, for all below unless said
+    DEBUG: Final = 3
+    BREAKPOINT: Final = 4  # INT3 (CC) or CD 03; eip is after it, as the CPU has it
+    OVERFLOW: Final = 5  # INTO; eip is after it
+    BOUND: Final = 6
+    ILLEGAL: Final = 7  # forbidden or undefined instruction
+    PROTECTION: Final = 8  # a privileged instruction
+    STACK: Final = 9
+    ALIGNMENT: Final = 10
+    FPU: Final = 11  # x87: unmasked exception pending
+    SIMD: Final = 12  # SSE: unmasked exception
+    QUANTUM: Final = 13  # the time given to run() is used up
+    INTERRUPT: Final = 14  # Cpu.interrupt()
+
+class Trap:
+    kind: int
+    number: int  # INT: the vector.  FAULT: 0
+    address: int  # FAULT: the guest address
+    write: bool  # FAULT: a write
+    def __repr__(self) -> str: ...
+
+class Cpu:
+    """The registers of one guest thread of control, and run().
+
+    Assigning a register between runs is how a host makes calls return or move.
+    A new Cpu has all registers 0, eflags 0x202, x87 as after FNINIT, MXCSR 0x1F80.
+    """
+
+    def __init__(self, memory: Memory) -> None: ...
+    memory: Memory  # may be replaced between runs (exec)
+    eax: int
+    ecx: int
+    edx: int
+    ebx: int
+    esp: int
+    ebp: int
+    esi: int
+    edi: int
+    eip: int
+    eflags: int  # only CF PF AF ZF SF DF OF (and ID) can be changed
+    fpu: bytes  # 512 bytes, FXSAVE layout; FIP and FDP read as 0
+    def get_regs(self) -> tuple[int, int, int, int, int, int, int, int, int, int]:
+        """(eax, ecx, edx, ebx, esp, ebp, esi, edi, eip, eflags)"""
+    def set_regs(self, regs: tuple[int, int, int, int, int, int, int, int, int, int]) -> None: ...
+    def copy_state(self, other: Cpu) -> None:
+        """Take all registers and FPU state of other (fork)."""
+    def run(self, quantum_us: int = 10_000) -> Trap:
+        """Run until a trap, which is returned (the object is reused by the next run).
+
+        Releases the GIL.  Raises KeyboardInterrupt (or what a Python signal handler
+        raises) with the guest state intact; CoreError when the core cannot run here.
+        """
+    def interrupt(self) -> None:
+        """Make run(), now or next time, return INTERRUPT.  Any thread may call it."""
+
+def capabilities() -> dict[str, object]:
+    """What this host offers: {'ldt': True, 'smap_hint': ..., 'low_holes': bytes free below 4 GiB, ...}."""

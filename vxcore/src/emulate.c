@@ -1,0 +1,177 @@
+/*
+ * emulate.c: instructions that would tell a guest about its host, or change what the host
+ * relies on.  Each is done here as the manuals say, on the guest's registers and memory.
+ */
+#include "nofpu.h"
+
+#include <string.h>
+
+#include "decode.h"
+#include "vx.h"
+
+static int
+trap(struct vx_cpu *c, int kind)
+{
+    c->trap = (struct vx_trap){.kind = kind};
+    return 1;
+}
+
+/* Store, or say where the guest cannot. */
+static int
+store(struct vx_cpu *c, uint32_t address, const void *from, uint32_t count)
+{
+    uint32_t n = vx_memory_write(c->memory, address, from, count);
+    if (n == count)
+        return 0;
+    c->trap = (struct vx_trap){.kind = VX_T_FAULT, .address = address + n, .write = 1};
+    return 1;
+}
+
+static int
+pushf(struct vx_cpu *c, int size)
+{
+    uint32_t flags = (c->eflags & VX_FL_USER) | VX_FL_IF | 2 | c->id_flag;
+    if (store(c, c->reg[ESP] - (uint32_t)size, &flags, (uint32_t)size))
+        return 1;
+    c->reg[ESP] -= (uint32_t)size;
+    return 0;
+}
+
+static int
+popf(struct vx_cpu *c, int size)
+{
+    uint32_t flags = c->id_flag;
+    uint32_t n = vx_memory_read(c->memory, c->reg[ESP], &flags, (uint32_t)size);
+    if (n < (uint32_t)size) {
+        c->trap = (struct vx_trap){.kind = VX_T_FAULT, .address = c->reg[ESP] + n};
+        return 1;
+    }
+    c->reg[ESP] += (uint32_t)size;
+    c->eflags = (flags & VX_FL_USER) | VX_FL_IF | 2;
+    c->id_flag = flags & VX_FL_ID;
+    return 0;
+}
+
+/*
+ * CPUID tells what the decoder accepts, and no more: a program that asks first never meets an
+ * instruction that we refuse.
+ */
+static void
+cpuid(struct vx_cpu *c)
+{
+    enum { FPU = 1, TSC = 1 << 4, CX8 = 1 << 8, CMOV = 1 << 15, MMX = 1 << 23, FXSR = 1 << 24,
+           SSE = 1 << 25, SSE2 = 1 << 26 };
+    enum { SSE3 = 1, SSSE3 = 1 << 9, SSE41 = 1 << 19, SSE42 = 1 << 20, POPCNT = 1 << 23 };
+    uint32_t leaf = c->reg[EAX];
+    uint32_t a = 0, b = 0, cx = 0, d = 0;
+    switch (leaf) {
+    case 0:
+        a = 1;
+        memcpy(&b, "vx9 ", 4);  /* ebx, edx, ecx spell the vendor */
+        memcpy(&d, "user", 4);
+        memcpy(&cx, " x86", 4);
+        break;
+    case 1:
+        a = 0x00000f10;  /* family 15, model 1 */
+        b = 0x00000800;  /* 64-byte lines for CLFLUSH */
+        d = FPU | TSC | CX8 | CMOV | MMX | FXSR | SSE | SSE2;
+        cx = SSE3;
+        if (VX_FEATURES & VX_F_SSSE3)
+            cx |= SSSE3;
+        if (VX_FEATURES & VX_F_SSE41)
+            cx |= SSE41;
+        if (VX_FEATURES & VX_F_SSE42)
+            cx |= SSE42;
+        if (VX_FEATURES & VX_F_POPCNT)
+            cx |= POPCNT;
+        break;
+    case 0x80000000:
+        a = 0x80000001;
+        break;
+    }
+    c->reg[EAX] = a;
+    c->reg[EBX] = b;
+    c->reg[ECX] = cx;
+    c->reg[EDX] = d;
+}
+
+/*
+ * The environment and state stores hold where the last x87 instruction was: in our cache.
+ * Have the processor make the image, and clear that.
+ */
+static int
+x87_store(struct vx_cpu *c, uint32_t address, int state)
+{
+    uint8_t image[108];
+    static const uint32_t mxcsr = 0x1f80;
+    __asm__ volatile("fxrstor %0" : : "m"(c->fpu) : "memory");
+    if (state)
+        __asm__ volatile("fnsave %0" : "=m"(image) : : "memory");
+    else
+        __asm__ volatile("fnstenv %0" : "=m"(*(uint8_t(*)[28])image) : : "memory");
+    memset(image + 12, 0, 16);  /* FIP, FCS and opcode, FDP, FDS */
+    image[26] = image[27] = 0xff;  /* reserved, stored as ones */
+    uint8_t before[512] __attribute__((aligned(16)));
+    memcpy(before, c->fpu, sizeof before);
+    __asm__ volatile("fxsave %0\n\tfninit\n\tldmxcsr %1" : "=m"(c->fpu) : "m"(mxcsr) : "memory");
+    if (!store(c, address, image, state ? 108 : 28))
+        return 0;
+    memcpy(c->fpu, before, sizeof before);  /* it did not happen */
+    return 1;
+}
+
+void
+vx_fpu_image(const struct vx_cpu *c, uint8_t image[512])
+{
+    memcpy(image, c->fpu, 512);
+    memset(image + 8, 0, 16);     /* FIP, FCS, FDP, FDS */
+    memset(image + 288, 0, 224);  /* XMM8 on: not the guest's */
+}
+
+static int
+fxsave(struct vx_cpu *c, uint32_t address)
+{
+    uint8_t image[512];
+    if (address % 16)
+        return trap(c, VX_T_PROTECTION);
+    vx_fpu_image(c, image);
+    /* The last 224 bytes are the program's to use. */
+    return store(c, address, image, 288);
+}
+
+int
+vx_emulate(struct vx_cpu *c, const struct vx_exit *x)
+{
+    struct vx_insn in;
+    struct vx_access access[VX_NACCESS];
+    if (vx_decode(x->code, x->length, VX_FEATURES_ALL, &in) != x->length)
+        return trap(c, VX_T_ILLEGAL);
+    int failed;
+    uint32_t address = vx_insn_accesses(&in, x->code, c->reg, access) > 0 ? access[0].address : 0;
+    switch (in.action) {
+    case VX_A_PUSHF:
+        failed = pushf(c, in.operand);
+        break;
+    case VX_A_POPF:
+        failed = popf(c, in.operand);
+        break;
+    case VX_A_CPUID:
+        cpuid(c);
+        failed = 0;
+        break;
+    case VX_A_FNSTENV:
+        failed = x87_store(c, address, 0);
+        break;
+    case VX_A_FNSAVE:
+        failed = x87_store(c, address, 1);
+        break;
+    case VX_A_FXSAVE:
+        failed = fxsave(c, address);
+        break;
+    default:
+        return trap(c, VX_T_ILLEGAL);
+    }
+    if (!failed)
+        c->eip += x->length;
+    return failed;
+}

@@ -1,0 +1,391 @@
+/*
+ * run.c: run a guest until something happens that its host must know of.
+ */
+#include "nofpu.h"
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "decode.h"
+#include "vx.h"
+
+pthread_mutex_t vx_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static volatile int forked;
+
+static void
+after_fork(void)
+{
+    forked = 1;  /* the page store is shared with the parent: this process must not run guests */
+}
+
+int
+vx_init(const char **why)
+{
+    static int state;  /* 0: not yet, 1: done, < 0: failed */
+    static const char *failed;
+    static const struct {
+        const char *what;
+        int (*init)(void);
+    } steps[] = {
+        {"cannot make the page store (memfd_create, mmap)", vx_store_init},
+        {"cannot set LDT segments (modify_ldt): this kernel or container denies it",
+         vx_slot_init},
+        {"cannot map the code arena at 0xf0000000: the host uses those addresses",
+         vx_cache_init},
+        {"cannot install signal handlers", vx_trap_init},
+    };
+    if (state == 0) {
+        state = 1;
+        for (size_t i = 0; i < sizeof steps / sizeof steps[0] && state == 1; i++) {
+            int err = steps[i].init();
+            if (err < 0) {
+                state = err;
+                failed = steps[i].what;
+            }
+        }
+        pthread_atfork(NULL, NULL, after_fork);
+    }
+    *why = forked ? "this process was forked from one that runs guests: start guests in the "
+                    "parent, or exec a new program"
+                  : failed;
+    return forked ? -EPERM : state == 1 ? 0 : state;
+}
+
+struct vx_cpu *
+vx_cpu_new(void)
+{
+    void *p;
+    if (posix_memalign(&p, 64, sizeof(struct vx_cpu)) != 0)
+        return NULL;
+    struct vx_cpu *c = p;
+    memset(c, 0, sizeof *c);
+    c->leave = (void (*)(void))vx_leave;
+    c->eflags = VX_FL_IF | 2;
+    c->go.selector = 0x23;
+    vx_cpu_reset_fpu(c);
+    return c;
+}
+
+void
+vx_cpu_free(struct vx_cpu *c)
+{
+    free(c->handlers);
+    free(c);
+}
+
+/* A guest got out of its segments or its translation.  Nothing can be trusted any more. */
+static void
+escaped(struct vx_cpu *c)
+{
+    fprintf(stderr, "vx9: a guest ran code that was not made for it "
+            "(trap %u, linear address %#x, eip %#x); stopping\n",
+            c->trapno, c->linear, c->host_eip);
+    abort();
+}
+
+static int
+trap(struct vx_cpu *c, int kind)
+{
+    c->trap = (struct vx_trap){.kind = kind};
+    return 1;
+}
+
+static int
+fault(struct vx_cpu *c, uint32_t address, int write)
+{
+    c->trap = (struct vx_trap){.kind = VX_T_FAULT, .address = address, .write = write};
+    return 1;
+}
+
+/* Make the guest's registers those of an instruction boundary. */
+static void
+recover(struct vx_cpu *c)
+{
+    const struct vx_record *r = vx_cache_locate(c->memory->cache, c->host_eip);
+    int how;
+    if (r)
+        how = r->recovery;
+    else if (c->host_eip - VX_CODE_BASE < VX_PAGE)
+        how = VX_FORWARD;  /* in the stub for jump-table misses */
+    else
+        escaped(c), how = 0;
+    c->resume = c->host_eip;
+    c->resume_generation = c->memory->cache->generation;
+    c->resume_ecx = c->reg[ECX];
+    c->resume_esp = c->reg[ESP];
+    c->resume_spill = c->ctl->spill;
+    c->resume_target = c->ctl->target;
+    c->eip = how == VX_FORWARD ? c->ctl->target : r->eip;
+    if (how != VX_COPY)
+        c->reg[ECX] = c->ctl->spill;
+    if (how == VX_UNPOP)
+        c->reg[ESP] -= 4u + r->adjust;
+}
+
+/*
+ * The processor gives no address when an access is beyond the segment.  Find the access of
+ * the emitted instruction that is.  Returns 0 if none is.
+ */
+static int
+beyond_limit(struct vx_cpu *c, const uint32_t *reg)
+{
+    const uint8_t *code = vx_code_view(c->host_eip);
+    struct vx_insn in;
+    uint32_t left = VX_CODE_BASE + VX_CODE_SIZE - c->host_eip;
+    if (vx_decode(code, left < 15 ? left : 15, VX_FEATURES_ALL, &in) <= 0)
+        return 0;
+    struct vx_access access[VX_NACCESS];
+    int n = vx_insn_accesses(&in, code, reg, access);
+    for (int i = 0; i < n; i++) {
+        uint64_t end = (uint64_t)access[i].address + access[i].size;
+        if (end > c->memory->limit)
+            return fault(c, access[i].address, access[i].write);
+    }
+    return 0;
+}
+
+/* What a signal in the guest means.  Returns 1: a trap for the caller of run. */
+static int
+after_signal(struct vx_cpu *c)
+{
+    enum { DE, DB, NMI, BP, OF, BR, UD, NM, NP = 11, SS, GP, PF, MF = 16, AC, MC, XM };
+    uint32_t reg[8];
+    memcpy(reg, c->reg, sizeof reg);
+    int trapno = (int)c->trapno;
+    recover(c);
+    if (c->signal != SIGSEGV && c->signal != SIGBUS && c->signal != SIGFPE &&
+        c->signal != SIGILL && c->signal != SIGTRAP)
+        return 0;  /* a tick */
+    c->resume = 0;
+    switch (trapno) {
+    case DE:
+        return trap(c, VX_T_DIVIDE);
+    case DB:
+        return trap(c, VX_T_DEBUG);
+    case BR:
+        return trap(c, VX_T_BOUND);
+    case UD:
+        return trap(c, VX_T_ILLEGAL);
+    case SS:
+    case GP:
+        if (beyond_limit(c, reg))
+            return 1;
+        return trap(c, trapno == SS ? VX_T_STACK : VX_T_PROTECTION);
+    case PF: {
+        uint32_t address = c->linear - c->memory->slot->base;
+        if (address >= c->memory->limit)
+            escaped(c);
+        return fault(c, address, (c->error & 2) != 0);
+    }
+    case MF:
+        return trap(c, VX_T_FPU);
+    case AC:
+        return trap(c, VX_T_ALIGNMENT);
+    case XM:
+        return trap(c, VX_T_SIMD);
+    }
+    escaped(c);
+    return 0;
+}
+
+/*
+ * The code to run for c->eip, translated now if need be.  Like what follows: 0, go on;
+ * 1, a trap for the caller of run; negative, an errno.
+ */
+static int
+code_for(struct vx_cpu *c, uint32_t *host)
+{
+    *host = vx_cache_find(c->memory->cache, c->eip);
+    if (*host)
+        return 0;
+    vx_fpu_save(c);  /* the translator calls libc, which uses SSE */
+    uint32_t bad;
+    int err = vx_translate(c->memory, c->eip, host, &bad);
+    if (err == -EAGAIN)  /* the cache was full, and is empty now */
+        err = vx_translate(c->memory, c->eip, host, &bad);
+    return err == -EFAULT ? fault(c, bad, 0) : err;
+}
+
+static int
+after_exit(struct vx_cpu *c)
+{
+    struct vx_cache *cache = c->memory->cache;
+    uint32_t index = c->ctl->exit, host;
+    int err;
+    c->resume = 0;
+    if (index == VX_EXIT_MISS) {
+        c->eip = c->ctl->target;
+        c->reg[ECX] = c->ctl->spill;
+        err = code_for(c, &host);
+        return err ? err : vx_landing(cache, c->eip, host);
+    }
+    if (index >= cache->nexit)
+        escaped(c);
+    struct vx_exit x = cache->exit[index];
+    uint64_t generation = cache->generation;
+    c->eip = x.eip;
+    switch (x.kind) {
+    case VX_X_LINK:
+        err = code_for(c, &host);
+        if (err)
+            return err;
+        if (cache->generation == generation) {
+            vx_cache_patch(x.site, host - (x.site + 4));
+            cache->count.links++;
+        }
+        return 0;
+    case VX_X_INDIRECT:
+        c->eip = c->ctl->target;
+        c->reg[ECX] = c->ctl->spill;
+        err = code_for(c, &host);
+        if (err)
+            return err;
+        if (cache->generation == generation)
+            vx_predict(cache, &x, c->eip, host);
+        return 0;
+    case VX_X_INT:
+        c->trap = (struct vx_trap){.kind = VX_T_INT, .number = x.arg};
+        if (c->handlers && c->handlers[x.arg].call)
+            return c->handlers[x.arg].call(c, c->handlers[x.arg].arg);
+        return 1;
+    case VX_X_TRAP:
+        return trap(c, x.arg);
+    case VX_X_EMULATE:
+        vx_fpu_save(c);
+        return vx_emulate(c, &x);
+    }
+    escaped(c);
+    return 1;
+}
+
+static int
+prepare(struct vx_cpu *c)
+{
+    struct vx_memory *m = c->memory;
+    int err = vx_thread_init(&c->ctl, &c->control);
+    if (err == 0)
+        err = vx_cache_activate(m->cache);
+    if (err == 0)
+        err = vx_slot_enter(m);
+    if (err == 0)
+        c->data = m->slot->selector;
+    return err;
+}
+
+static int
+loop(struct vx_cpu *c)
+{
+    for (;;) {
+        c->pending = 0;
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        if (c->interrupt) {
+            c->interrupt = 0;
+            trap(c, VX_T_INTERRUPT);
+            return 0;
+        }
+        if (c->ticks <= 0) {
+            trap(c, VX_T_QUANTUM);
+            return 0;
+        }
+        if (c->ticked && c->poll) {
+            trap(c, VX_T_POLL);
+            return 0;
+        }
+        uint32_t ecx = c->reg[ECX], esp = c->reg[ESP];
+        if (c->resume && c->resume_generation == c->memory->cache->generation) {
+            c->go.offset = c->resume;
+            c->reg[ECX] = c->resume_ecx;
+            c->reg[ESP] = c->resume_esp;
+            c->ctl->spill = c->resume_spill;
+            c->ctl->target = c->resume_target;
+        } else {
+            int err = code_for(c, &c->go.offset);
+            if (err)
+                return err < 0 ? err : 0;
+        }
+        if (!c->fpu_live)
+            vx_fpu_load(c);
+        int done = 0;
+        switch (vx_enter(c)) {
+        case VX_LEFT_EXIT:
+            done = after_exit(c);
+            break;
+        case VX_LEFT_SIGNAL:
+            done = after_signal(c);
+            break;
+        case VX_NOT_ENTERED:
+            c->reg[ECX] = ecx;
+            c->reg[ESP] = esp;
+            break;
+        }
+        if (done)
+            return done < 0 ? done : 0;
+    }
+}
+
+int
+vx_run(struct vx_cpu *c, int ticks)
+{
+    static __thread pid_t me;
+    if (me == 0)
+        me = (pid_t)syscall(SYS_gettid);
+    c->ticks = ticks;
+    c->ticked = 0;
+    int err = prepare(c);
+    if (err < 0)
+        return err;
+    c->thread = me;
+    vx_timer_arm();
+    c->memory->slot->running = 1;
+    c->memory->cache->running = 1;
+    vx_current = c;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    err = loop(c);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    vx_current = NULL;
+    c->thread = 0;
+    c->memory->cache->running = 0;
+    c->memory->slot->running = 0;
+    vx_fpu_save(c);
+    return err;
+}
+
+static int
+count_down(struct vx_cpu *c, void *arg)
+{
+    (void)c;
+    uint64_t *left = arg;
+    return --*left == 0;
+}
+
+/*
+ * Run until interrupt vector has come count times, with a handler in C that does nothing:
+ * the cost of a trap by itself.  Returns nanoseconds, 0 if something else came.
+ */
+uint64_t
+vx_bench_traps(struct vx_cpu *c, int vector, uint64_t count)
+{
+    if (c->handlers == NULL && (c->handlers = calloc(256, sizeof *c->handlers)) == NULL)
+        return 0;
+    c->handlers[vector].call = count_down;
+    c->handlers[vector].arg = &count;
+    struct timespec from, to;
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    int err;
+    do {
+        err = vx_run(c, INT32_MAX);
+    } while (err == 0 && c->trap.kind == VX_T_POLL);
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    c->handlers[vector].call = NULL;
+    if (err < 0 || c->trap.kind != VX_T_INT || count)
+        return 0;
+    return (uint64_t)(to.tv_sec - from.tv_sec) * 1000000000u + (uint64_t)to.tv_nsec -
+           (uint64_t)from.tv_nsec;
+}

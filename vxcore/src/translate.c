@@ -1,0 +1,625 @@
+/*
+ * translate.c: guest code to code that is safe to run.
+ *
+ * A fragment is the code from one address to the first transfer that is not conditional.
+ * Ordinary instructions are copied; transfers are rewritten, so that control stays among
+ * fragments; what the decoder does not accept becomes a trap.  Emitted code changes no
+ * flag and no register that the guest's own instruction does not, except ecx, which is kept
+ * in the control window (spill) while our sequences use it.  Each emitted instruction has a
+ * record of how to get from it to the guest's state, so an interrupt may come anywhere.
+ *
+ * Passes: scan (decode a snapshot of the guest's bytes, read once), mark (branches within the
+ * fragment), emit, publish.
+ */
+#include "nofpu.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "decode.h"
+#include "vx.h"
+
+enum {
+    MAX_INSNS = 96,
+    MAX_BYTES = 1024,      /* of guest code in one fragment */
+    INSN_ROOM = 128,       /* most that one instruction becomes, its stub included */
+    LINE = 64,             /* of the processor's code fetch */
+    EXIT_SIZE = 18,
+};
+
+enum { SPILL = offsetof(struct vx_ctl, spill), TARGET = offsetof(struct vx_ctl, target),
+       EXIT = offsetof(struct vx_ctl, exit) };
+
+struct step {  /* one instruction of the fragment */
+    struct vx_insn in;
+    uint16_t at;           /* offset of its bytes in the snapshot */
+    uint16_t host;         /* offset of its code in the block */
+    int16_t to;            /* the step it branches to, if in the fragment, or -1 */
+    uint8_t head;          /* a branch behind it comes back here: a loop */
+    uint8_t entry;         /* some branch of the fragment comes here */
+    uint16_t loop;         /* head: guest bytes of the smallest such loop */
+};
+
+struct fixup {
+    uint16_t field;        /* offset of a rel32 */
+    int16_t to;            /* step, or -1: */
+    uint32_t eip;          /* outside the fragment, not yet translated */
+};
+
+struct emitter {
+    struct vx_cache *cache;
+    uint32_t eip;          /* of the fragment */
+    uint32_t base;         /* linear address of the block */
+    uint32_t n;            /* bytes emitted */
+    uint32_t record;       /* first of the block */
+    int failed;
+    int nstep, nfixup;
+    uint32_t end;          /* guest address after the last step */
+    int open;              /* the last step falls through */
+    uint8_t guest[MAX_BYTES + 16];
+    struct step step[MAX_INSNS];
+    struct fixup fixup[2 * MAX_INSNS];
+    uint8_t code[VX_BLOCK_MAX];
+};
+
+/* ---- putting bytes ---- */
+
+static void
+put(struct emitter *e, const void *bytes, uint32_t n)
+{
+    memcpy(e->code + e->n, bytes, n);
+    e->n += n;
+}
+
+static void
+put8(struct emitter *e, unsigned b)
+{
+    e->code[e->n++] = (uint8_t)b;
+}
+
+static void
+put32(struct emitter *e, uint32_t v)
+{
+    put(e, &v, 4);
+}
+
+#define BYTES(e, ...) put(e, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
+
+/* What follows is at the guest's eip, to be recovered as how says. */
+static void
+record(struct emitter *e, uint32_t eip, int how, uint32_t adjust)
+{
+    struct vx_record r = {(uint16_t)e->n, (uint16_t)how, (uint16_t)adjust, eip};
+    if (vx_cache_record(e->cache, r) < 0)
+        e->failed = 1;
+}
+
+static void
+nops(struct emitter *e, uint32_t n)
+{
+    static const uint8_t nop[9][9] = {
+        {0x90},
+        {0x66, 0x90},
+        {0x0f, 0x1f, 0x00},
+        {0x0f, 0x1f, 0x40, 0},
+        {0x0f, 0x1f, 0x44, 0, 0},
+        {0x66, 0x0f, 0x1f, 0x44, 0, 0},
+        {0x0f, 0x1f, 0x80, 0, 0, 0, 0},
+        {0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0},
+        {0x66, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0},
+    };
+    while (n) {
+        uint32_t k = n < 9 ? n : 9;
+        put(e, nop[k - 1], k);
+        n -= k;
+    }
+}
+
+static void
+align(struct emitter *e, uint32_t to)
+{
+    nops(e, (0u - (e->base + e->n)) & (to - 1));
+}
+
+/* Pad so that the four bytes ahead bytes from here lie in one line: they may be patched. */
+static void
+keep_together(struct emitter *e, uint32_t ahead)
+{
+    uint32_t in_line = (e->base + e->n + ahead) % LINE;
+    if (in_line > LINE - 4)
+        nops(e, LINE - in_line);
+}
+
+/* gs:[offset] as an operand of opcode, with a register in the modrm byte. */
+static void
+put_gs(struct emitter *e, unsigned opcode, int reg, uint32_t offset)
+{
+    BYTES(e, 0x65, (uint8_t)opcode, (uint8_t)(0x05 | reg << 3));
+    put32(e, offset);
+}
+
+static void
+save_ecx(struct emitter *e, uint32_t offset)
+{
+    put_gs(e, 0x89, ECX, offset);
+}
+
+static void
+load_ecx(struct emitter *e, uint32_t offset)
+{
+    put_gs(e, 0x8b, ECX, offset);
+}
+
+static uint32_t
+table_offset(struct vx_cache *c)
+{
+    return VX_TABLE_OFFSET + (uint32_t)c->table * VX_TABLE_SIZE;
+}
+
+/* jmp gs:[table + ecx*4], ecx being the low half of the target. */
+static void
+put_table_jump(struct emitter *e)
+{
+    BYTES(e, 0x65, 0xff, 0x24, 0x8d);
+    put32(e, table_offset(e->cache));
+}
+
+static void
+put_exit(struct emitter *e, const struct vx_exit *x)
+{
+    int index = vx_cache_exit(e->cache, x);
+    if (index < 0)
+        e->failed = 1;
+    put_gs(e, 0xc7, 0, EXIT);
+    put32(e, (uint32_t)index);
+    put8(e, 0xea);
+    put32(e, vx_stub_exit);
+    BYTES(e, 0x33, 0);
+}
+
+/* A rel32 that goes to a guest address: to its code if there is any, else to a stub. */
+static void
+put_branch_field(struct emitter *e, uint32_t eip, int step)
+{
+    uint32_t host = step < 0 ? vx_cache_find(e->cache, eip) : 0;
+    if (host)
+        put32(e, host - (e->base + e->n + 4));
+    else {
+        e->fixup[e->nfixup++] = (struct fixup){(uint16_t)e->n, (int16_t)step, eip};
+        put32(e, 0);
+    }
+}
+
+static void
+put_jump(struct emitter *e, uint32_t eip, int step)
+{
+    keep_together(e, 1);
+    put8(e, 0xe9);
+    put_branch_field(e, eip, step);
+}
+
+/* ---- scan ---- */
+
+static int
+ends_fragment(int action)
+{
+    switch (action) {
+    case VX_A_COPY:
+    case VX_A_JCC:
+    case VX_A_LOOPNZ:
+    case VX_A_LOOPZ:
+    case VX_A_LOOP:
+    case VX_A_JECXZ:
+    case VX_A_INTO:
+        return 0;
+    }
+    return 1;
+}
+
+static int
+scan(struct emitter *e, struct vx_memory *m, uint32_t *bad)
+{
+    uint32_t n = vx_memory_fetch(m, e->eip, e->guest, sizeof e->guest);
+    uint32_t at = 0;
+    e->open = 1;
+    while (e->nstep < MAX_INSNS && at < MAX_BYTES) {
+        if (at && vx_cache_find(e->cache, e->eip + at))
+            break;
+        struct step *s = &e->step[e->nstep];
+        int length = vx_decode(e->guest + at, n - at, VX_FEATURES, &s->in);
+        if (length == 0) {
+            if (at == 0) {
+                *bad = e->eip + n;
+                return -EFAULT;
+            }
+            break;  /* the fragment that begins there will fault */
+        }
+        s->at = (uint16_t)at;
+        s->to = -1;
+        s->host = 0;
+        s->head = s->entry = 0;
+        s->loop = UINT16_MAX;
+        if (length < 0) {
+            s->in.action = length == VX_PRIV ? VX_A_PRIV : VX_A_UD2;
+            s->in.length = 0;
+            length = 0;
+        }
+        e->nstep++;
+        at += (uint32_t)length;
+        if (ends_fragment(s->in.action)) {
+            e->open = 0;
+            break;
+        }
+    }
+    e->end = e->eip + at;
+    e->cache->count.guest_bytes += at;
+    return 0;
+}
+
+static uint32_t
+eip_of(struct emitter *e, const struct step *s)
+{
+    return e->eip + s->at;
+}
+
+static uint32_t
+eip_after(struct emitter *e, const struct step *s)
+{
+    return e->eip + s->at + s->in.length;
+}
+
+/* Where a direct branch goes. */
+static uint32_t
+branch_target(struct emitter *e, const struct step *s)
+{
+    return eip_after(e, s) + (uint32_t)s->in.value;
+}
+
+/* ---- mark ---- */
+
+/* Directly, to where the fragment may go on. */
+static int
+branches(int action)
+{
+    switch (action) {
+    case VX_A_JCC:
+    case VX_A_JMP:
+    case VX_A_LOOPNZ:
+    case VX_A_LOOPZ:
+    case VX_A_LOOP:
+    case VX_A_JECXZ:
+        return 1;
+    }
+    return 0;
+}
+
+static void
+mark(struct emitter *e)
+{
+    for (int i = 0; i < e->nstep; i++) {
+        struct step *s = &e->step[i];
+        if (!branches(s->in.action))
+            continue;
+        uint32_t at = branch_target(e, s) - e->eip;
+        if (at >= e->end - e->eip)
+            continue;
+        int lo = 0, hi = e->nstep;
+        while (lo < hi) {  /* the first step not before at */
+            int mid = (lo + hi) / 2;
+            if (e->step[mid].at < at)
+                lo = mid + 1;
+            else
+                hi = mid;
+        }
+        struct step *t = &e->step[lo];
+        if (lo == e->nstep || t->at != at)
+            continue;  /* into the middle of an instruction: other code */
+        s->to = (int16_t)lo;
+        t->entry = 1;
+        if (lo <= i) {
+            uint16_t size = (uint16_t)(s->at + s->in.length - t->at);
+            t->head = 1;
+            if (size < t->loop)
+                t->loop = size;
+        }
+    }
+}
+
+/* Short loops are fetched best from the beginning of a line. */
+static uint32_t
+head_alignment(const struct step *s)
+{
+    return s->loop <= LINE ? LINE : 32;
+}
+
+/* ---- emit ---- */
+
+static void
+emit_jcc(struct emitter *e, struct step *s)
+{
+    unsigned cc = s->in.opcode & 15;
+    if (s->to >= 0 && e->step[s->to].head && &e->step[s->to] <= s) {
+        int32_t back = (int32_t)e->step[s->to].host - (int32_t)(e->n + 2);
+        if (back >= -128) {
+            BYTES(e, (uint8_t)(0x70 | cc), (uint8_t)back);
+            return;
+        }
+    }
+    keep_together(e, 2);
+    BYTES(e, 0x0f, (uint8_t)(0x80 | cc));
+    put_branch_field(e, branch_target(e, s), s->to);
+}
+
+/* loop, loope, loopne, jecxz: only rel8 exists, so jump over a jump. */
+static void
+emit_loop(struct emitter *e, struct step *s)
+{
+    keep_together(e, 5);
+    BYTES(e, s->in.opcode, 2);
+    record(e, eip_after(e, s), VX_COPY, 0);
+    BYTES(e, 0xeb, 5);
+    record(e, branch_target(e, s), VX_COPY, 0);
+    put8(e, 0xe9);
+    put_branch_field(e, branch_target(e, s), s->to);
+}
+
+static void
+emit_call(struct emitter *e, struct step *s)
+{
+    put8(e, 0x68);
+    put32(e, eip_after(e, s));
+    record(e, branch_target(e, s), VX_COPY, 0);
+    put_jump(e, branch_target(e, s), -1);
+}
+
+static void
+emit_return(struct emitter *e, struct step *s)
+{
+    uint32_t eip = eip_of(e, s), more = s->in.action == VX_A_RETN ? s->in.value & 0xffff : 0;
+    save_ecx(e, SPILL);
+    record(e, eip, VX_BACK, 0);
+    put8(e, 0x59);                      /* pop ecx */
+    record(e, eip, VX_UNPOP, 0);
+    save_ecx(e, TARGET);
+    if (more) {
+        BYTES(e, 0x8d, 0xa4, 0x24);     /* lea more(esp), esp */
+        put32(e, more);
+        record(e, eip, VX_UNPOP, more);
+    }
+    BYTES(e, 0x0f, 0xb7, 0xc9);         /* movzx cx, ecx */
+    put_table_jump(e);
+}
+
+/*
+ * An indirect call or jump has an inline cache of one target.  The parts are at fixed
+ * distances from the displacement of the lea, which is the site that vx_predict patches.
+ */
+enum { SITE_MISS = 7, SITE_HIT = 19, SITE_TABLE = 23 };
+
+static void
+emit_indirect(struct emitter *e, struct step *s)
+{
+    uint32_t eip = eip_of(e, s);
+    const uint8_t *p = e->guest + s->at;
+    unsigned modrm = s->in.modrm;    /* mov takes the same operand bytes */
+    save_ecx(e, SPILL);
+    record(e, eip, VX_BACK, 0);
+    put8(e, 0x8b);
+    put8(e, (p[modrm] & 0xc7) | ECX << 3);
+    put(e, p + modrm + 1, (uint32_t)s->in.length - modrm - 1);
+    save_ecx(e, TARGET);
+    if (s->in.action == VX_A_CALLR) {
+        put8(e, 0x68);
+        put32(e, eip_after(e, s));
+    }
+    keep_together(e, 2);
+    record(e, eip, VX_FORWARD, 0);
+    BYTES(e, 0x8d, 0x89);               /* lea -predicted(ecx), ecx */
+    uint32_t site = e->n;
+    put32(e, 0);
+    BYTES(e, 0xe3, 5, 0xe9);            /* jecxz hit; jmp */
+    put32(e, SITE_TABLE + 16 - (SITE_MISS + 4));  /* the exit, until predicted */
+    load_ecx(e, SPILL);
+    put8(e, 0xe9);
+    put32(e, 0);                        /* falls to: */
+    BYTES(e, 0x65, 0x0f, 0xb7, 0x0d);   /* movzx gs:target, ecx (16 bits) */
+    put32(e, TARGET);
+    put_table_jump(e);
+    put_exit(e, &(struct vx_exit){.kind = VX_X_INDIRECT, .site = e->base + site});
+}
+
+static void
+emit_trap(struct emitter *e, int kind, uint32_t eip)
+{
+    put_exit(e, &(struct vx_exit){.kind = VX_X_TRAP, .arg = (uint8_t)kind, .eip = eip});
+}
+
+static void
+emit_step(struct emitter *e, struct step *s)
+{
+    const uint8_t *p = e->guest + s->at;
+    uint32_t eip = eip_of(e, s), after = eip_after(e, s);
+    record(e, eip, VX_COPY, 0);
+    if (s->head)
+        align(e, head_alignment(s));
+    s->host = (uint16_t)e->n;
+    switch (s->in.action) {
+    case VX_A_COPY:
+        e->n += vx_insn_copy(&s->in, p, e->code + e->n);
+        break;
+    case VX_A_JCC:
+        emit_jcc(e, s);
+        break;
+    case VX_A_JMP:
+        put_jump(e, branch_target(e, s), s->to);
+        break;
+    case VX_A_LOOPNZ:
+    case VX_A_LOOPZ:
+    case VX_A_LOOP:
+    case VX_A_JECXZ:
+        emit_loop(e, s);
+        break;
+    case VX_A_CALL:
+        emit_call(e, s);
+        break;
+    case VX_A_RET:
+    case VX_A_RETN:
+        emit_return(e, s);
+        break;
+    case VX_A_JMPR:
+    case VX_A_CALLR:
+        emit_indirect(e, s);
+        break;
+    case VX_A_INT:
+        if ((s->in.value & 0xff) == 3)
+            emit_trap(e, VX_T_BREAKPOINT, after);
+        else
+            put_exit(e, &(struct vx_exit){.kind = VX_X_INT, .arg = (uint8_t)s->in.value,
+                                          .eip = after});
+        break;
+    case VX_A_INT1:
+        emit_trap(e, VX_T_DEBUG, after);
+        break;
+    case VX_A_INT3:
+        emit_trap(e, VX_T_BREAKPOINT, after);
+        break;
+    case VX_A_INTO:
+        BYTES(e, 0x71, EXIT_SIZE);      /* jno */
+        emit_trap(e, VX_T_OVERFLOW, after);
+        break;
+    case VX_A_PRIV:
+        emit_trap(e, VX_T_PROTECTION, eip);
+        break;
+    case VX_A_UD2:
+        emit_trap(e, VX_T_ILLEGAL, eip);
+        break;
+    default: {
+        struct vx_exit x = {.kind = VX_X_EMULATE, .eip = eip, .length = s->in.length};
+        memcpy(x.code, p, s->in.length);
+        put_exit(e, &x);
+        break;
+    }
+    }
+}
+
+static void
+emit(struct emitter *e)
+{
+    for (int i = 0; i < e->nstep; i++)
+        emit_step(e, &e->step[i]);
+    if (e->open) {
+        record(e, e->end, VX_COPY, 0);
+        put_jump(e, e->end, -1);
+    }
+    for (int i = 0; i < e->nfixup; i++) {
+        struct fixup *f = &e->fixup[i];
+        uint32_t to = e->n;
+        if (f->to >= 0)
+            to = e->step[f->to].host;
+        else {
+            record(e, f->eip, VX_COPY, 0);
+            put_exit(e, &(struct vx_exit){.kind = VX_X_LINK, .eip = f->eip,
+                                          .site = e->base + f->field});
+        }
+        uint32_t rel = to - (f->field + 4u);
+        memcpy(e->code + f->field, &rel, 4);
+    }
+}
+
+/* ---- publish ---- */
+
+static int
+publish(struct emitter *e)
+{
+    if (e->failed)
+        return -ENOMEM;
+    int err = vx_cache_publish(e->cache, e->base, e->code, e->n, e->record);
+    for (int i = 0; i < e->nstep && err == 0; i++) {
+        struct step *s = &e->step[i];
+        uint32_t eip = eip_of(e, s);
+        if (i == 0 || (s->entry && !vx_cache_find(e->cache, eip)))
+            err = vx_cache_enter(e->cache, eip, e->base + s->host);
+    }
+    return err;
+}
+
+int
+vx_translate(struct vx_memory *m, uint32_t eip, uint32_t *host, uint32_t *bad)
+{
+    static struct emitter emitter;  /* under vx_lock */
+    struct emitter *e = &emitter;
+    struct vx_cache *c = m->cache;
+    e->cache = c;
+    e->eip = eip;
+    e->n = 0;
+    e->failed = e->nstep = e->nfixup = 0;
+    int err = scan(e, m, bad);
+    if (err < 0)
+        return err;
+    mark(e);
+    uint32_t boundary = 16;
+    for (int i = 0; i < e->nstep; i++)
+        if (e->step[i].head && head_alignment(&e->step[i]) > boundary)
+            boundary = head_alignment(&e->step[i]);
+    err = vx_cache_room(c, (uint32_t)e->nstep * INSN_ROOM + INSN_ROOM, boundary, &e->base);
+    if (err < 0)
+        return err;
+    e->record = c->nrecord;
+    emit(e);
+    err = publish(e);
+    if (err < 0) {  /* out of memory half-way: what there is may be inconsistent */
+        vx_cache_flush(c);
+        return err;
+    }
+    c->count.fragments++;
+    c->count.instructions += (uint64_t)e->nstep;
+    *host = e->base + e->step[0].host;
+    return 0;
+}
+
+/*
+ * A landing is where a jump-table entry points: it sees whether the target is its own, and if
+ * not, passes it on to the landing that had the entry before, or to the miss stub.
+ */
+int
+vx_landing(struct vx_cache *c, uint32_t eip, uint32_t host)
+{
+    static struct emitter emitter;
+    struct emitter *e = &emitter;
+    e->cache = c;
+    e->n = 0;
+    e->failed = 0;
+    int err = vx_cache_room(c, INSN_ROOM, 16, &e->base);
+    if (err == -EAGAIN)
+        return 0;  /* flushed: there will be another miss */
+    if (err < 0)
+        return err;
+    e->record = c->nrecord;
+    uint32_t *entry = &c->jump[eip % VX_TABLE_ENTRIES];
+    record(e, eip, VX_FORWARD, 0);
+    load_ecx(e, TARGET);
+    BYTES(e, 0x8d, 0x89);               /* lea -eip(ecx), ecx */
+    put32(e, 0u - eip);
+    BYTES(e, 0xe3, 5, 0xe9);            /* jecxz mine; jmp */
+    put32(e, *entry - (e->base + e->n + 4));
+    load_ecx(e, SPILL);
+    put8(e, 0xe9);
+    put32(e, host - (e->base + e->n + 4));
+    if (e->failed)
+        return -ENOMEM;
+    err = vx_cache_publish(c, e->base, e->code, e->n, e->record);
+    if (err == 0)
+        __atomic_store_n(entry, e->base, __ATOMIC_RELEASE);
+    return err;
+}
+
+void
+vx_predict(struct vx_cache *c, const struct vx_exit *x, uint32_t eip, uint32_t host)
+{
+    uint32_t site = x->site;
+    (void)c;
+    vx_cache_patch(site + SITE_HIT, host - (site + SITE_HIT + 4));
+    vx_cache_patch(site, 0u - eip);
+    vx_cache_patch(site + SITE_MISS, SITE_TABLE - (SITE_MISS + 4));
+}

@@ -1,0 +1,106 @@
+# The C interface of the core, as _core.pyx sees it (src/vx.h says what it means).
+from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
+from posix.types cimport pid_t
+
+cdef extern from "<pthread.h>" nogil:
+    ctypedef struct pthread_mutex_t:
+        pass
+    int pthread_mutex_lock(pthread_mutex_t *)
+    int pthread_mutex_trylock(pthread_mutex_t *)
+    int pthread_mutex_unlock(pthread_mutex_t *)
+
+cdef extern from "vx.h" nogil:
+    enum:
+        VX_PAGE
+        VX_READ
+        VX_WRITE
+        VX_EXEC
+        VX_NCLASS
+        VX_GUARD
+        VX_TICK_US
+        VX_T_POLL
+        VX_FL_USER
+        VX_FL_IF
+    enum:
+        EAX
+        ECX
+        EDX
+        EBX
+        ESP
+        EBP
+        ESI
+        EDI
+
+    struct vx_object:
+        uint64_t id
+        uint32_t size
+        uint32_t reserve
+        int refs
+        vx_cache *code
+    vx_object *vx_object_new(uint64_t size, uint64_t reserve)
+    void vx_object_unref(vx_object *)
+    int vx_object_resize(vx_object *, uint64_t size)
+    vx_object *vx_object_copy(vx_object *)
+    void vx_object_zero(vx_object *, uint32_t offset, uint32_t count)
+    uint64_t vx_object_used(vx_object *)
+    uint8_t *vx_object_data(vx_object *)
+
+    struct vx_counters:
+        uint64_t fragments
+        uint64_t instructions
+        uint64_t guest_bytes
+        uint64_t host_bytes
+        uint64_t lookups
+        uint64_t links
+        uint64_t flushes
+    struct vx_cache:
+        vx_counters count
+    vx_cache *vx_cache_new()
+    void vx_cache_unref(vx_cache *)
+    void vx_cache_flush(vx_cache *)
+
+    struct vx_mapping:
+        uint32_t address
+        uint32_t prot
+        vx_object *object
+    struct vx_slot:
+        uint32_t base
+    struct vx_memory:
+        uint32_t limit
+        vx_slot *slot
+    uint32_t vx_class_size[4]
+    vx_memory *vx_memory_new(uint32_t limit, vx_cache *)
+    void vx_memory_free(vx_memory *)
+    int vx_memory_map(vx_memory *, uint32_t address, vx_object *, uint32_t prot)
+    int vx_memory_unmap(vx_memory *, uint32_t address)
+    vx_mapping *vx_memory_find(vx_memory *, uint32_t address)
+    uint32_t vx_memory_read(vx_memory *, uint32_t address, void *, uint32_t count)
+    uint32_t vx_memory_write(vx_memory *, uint32_t address, const void *, uint32_t count)
+    uint32_t vx_memory_check(vx_memory *, uint32_t address, uint32_t count, uint32_t prot)
+
+    struct vx_trap:
+        int kind
+        uint32_t number
+        uint32_t address
+        int write
+    struct vx_cpu:
+        uint32_t reg[8]
+        uint32_t eflags
+        uint32_t eip
+        uint8_t fpu[512]
+        uint32_t id_flag
+        uint32_t resume
+        vx_memory *memory
+        int ticks
+        int poll
+        vx_trap trap
+    extern pthread_mutex_t vx_lock
+    int vx_init(const char **why)
+    vx_cpu *vx_cpu_new()
+    void vx_cpu_free(vx_cpu *)
+    void vx_cpu_interrupt(vx_cpu *)
+    int vx_run(vx_cpu *, int ticks)
+    int vx_trap_refresh(int python)
+    int vx_trap_unsafe_signal()
+    void vx_fpu_image(const vx_cpu *, uint8_t *image)
+    uint64_t vx_bench_traps(vx_cpu *, int vector, uint64_t count)
