@@ -114,7 +114,7 @@ def _sources() -> list[Path]:
     files = [p for folder in ("include", "libc", "cmd") for p in sorted((HERE / folder).iterdir())]
     kernel = TOP / "kernel"
     return [*(p for p in files if p.suffix in (".c", ".h", ".S")), HERE / "guest.ld",
-            HERE / "mkaout.py", HERE / "build.py", kernel / "syscalls.tab", kernel / "systab.py",
+            HERE / "mkaout.py", HERE / "mkrunetype.py", HERE / "build.py", kernel / "syscalls.tab", kernel / "systab.py",
             kernel / "mksys.py"]
 
 
@@ -142,11 +142,12 @@ def _compile(cc: Sequence[str], cflags: Sequence[str], include: Path, source: Pa
 
 
 def _derive(work: Path) -> None:
-    """sys.h and the stubs, from the table of system calls."""
+    """sys.h and the stubs from the table of system calls, runetype.h from Unicode's."""
     systab, mksys = _module(TOP / "kernel" / "systab.py"), _module(TOP / "kernel" / "mksys.py")
     table = systab.parse((TOP / "kernel" / "syscalls.tab").read_text("ascii"))
     (work / "sys.h").write_text(mksys.header(table))
     (work / "stubs.S").write_text(mksys.stubs(table))
+    (work / "runetype.h").write_text(_module(HERE / "mkrunetype.py").header())
 
 
 def library(work: Path = WORK) -> Library:
