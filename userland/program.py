@@ -1,7 +1,6 @@
 """Finding the program that `vx9 run` was given, and saying why a file is not one.
 
-Source: a.out(6) for the header; the magic numbers of other processors only serve to name
-what was brought instead.
+What makes a file a program is for exec to say; here it is only said before anything runs.
 """
 
 import os
@@ -11,14 +10,8 @@ from typing import Final
 
 from vx9.userland.errors import NOT_A_PROGRAM, NOT_FOUND, Refusal
 
-MAGIC_386: Final = 0x1EB
 HEADER: Final = 32
-OTHER_MAGICS: Final = {
-    0x8A97: "amd64", 0x647: "arm", 0x8C47: "arm64", 0x407: "mips", 0x507: "mips", 0x6EB: "power",
-    0x2AB: "sparc", 0x107: "68020", 0x8BEB: "power64",
-}
-BUILD_HINT: Final = "build it for Plan 9 on 386 (with Go: GOOS=plan9 GOARCH=386)"
-ELF_MACHINES: Final = {3: "386", 40: "arm", 62: "amd64", 183: "arm64", 243: "riscv"}
+MAGIC: Final = b"\0\0\x01\xeb"  # of a Plan 9 386 program
 
 
 @dataclass(frozen=True)
@@ -31,26 +24,14 @@ class Program:
 
 def complaint(header: bytes, size: int) -> str | None:
     """Why a file that begins like this and has this many bytes cannot be run; None if it can."""
-    if header[:2] == b"#!":
+    from vx9.kernel.exec import describe
+
+    fault = describe(header, size)
+    if fault is None:
         return None
-    if header[:4] == b"\x7fELF":
-        bits = {1: "32", 2: "64"}.get(header[4] if len(header) > 4 else 0, "?")
-        machine = ELF_MACHINES.get(int.from_bytes(header[18:20], "little"), "other")
-        return f"an ELF{bits} program for {machine}, not a Plan 9 one; {BUILD_HINT}"
-    if size == 0:
-        return "an empty file, not a program"
-    magic, text, data, _bss, syms, entry, _spsz, pcsz = (
-        int.from_bytes(header[at:at + 4], "big") for at in range(0, HEADER, 4))
-    if len(header) >= 4 and magic in OTHER_MAGICS:
-        return f"a Plan 9 program for {OTHER_MAGICS[magic]}, not 386; {BUILD_HINT}"
-    if len(header) < 4 or magic != MAGIC_386:
-        return f"not a Plan 9 386 program; {BUILD_HINT}"
-    needed = HEADER + text + data
-    if len(header) < HEADER or size < needed:
-        return f"a truncated program: {size} of at least {needed if len(header) >= HEADER else HEADER} bytes; build or copy it again"
-    if not 0x1020 <= entry < 0x1020 + text:
-        return f"a damaged program: its entry 0x{entry:x} lies outside its text; build or copy it again"
-    return None
+    remedy = ("build or copy it again" if header.startswith(MAGIC) else
+              "build it for Plan 9 on 386 (with Go: GOOS=plan9 GOARCH=386)")
+    return f"{fault}; {remedy}"
 
 
 def check(host: str, name: str) -> None:
