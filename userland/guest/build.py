@@ -34,7 +34,7 @@ CFLAGS: Final = (
     "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-fno-strict-aliasing",
     "-fno-common", "-fwrapv", "-ffunction-sections", "-fdata-sections", "-fcf-protection=none",
     "-mno-sse", "-mno-mmx", "-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Wno-parentheses",
-    "-Wno-sign-compare", "-Wno-main",
+    "-Wno-sign-compare", "-Wno-main", "-Wno-unused-parameter",
 )
 GCC_CFLAGS: Final = ("-fplan9-extensions", "-fno-tree-loop-distribute-patterns",
                      "-fexcess-precision=fast", "-Wno-clobbered")

@@ -92,7 +92,7 @@ date(ulong t)
     char *s = ctime(t);
 
     if (t > now || now - t > 365 * 24 * 3600UL / 2)
-        fmtprint(&out, "%.7s %.4s ", s + 4, s + 24);
+        fmtprint(&out, "%.7s %.4s ", s + 4, strrchr(s, ' ') + 1);
     else
         fmtprint(&out, "%.12s ", s + 4);
 }
