@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from .errors import EBADSTAT, PlanError
+from .errors import EBADCHAR, EBADSTAT, PlanError, quote
 
 # fmt: off
 DMDIR:    Final = 0x80000000
@@ -108,6 +108,12 @@ class DirChange:
         return (self.mode is None and self.atime is None and self.mtime is None
                 and self.length is None and self.name is None and self.uid is None
                 and self.gid is None and self.muid is None)
+
+
+def check_name(name: str) -> None:
+    """Raise PlanError unless a file may have that name."""
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        raise PlanError(f"{EBADCHAR}: {quote(name)}")
 
 
 def unpack(data: bytes) -> Dir:

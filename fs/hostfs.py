@@ -1,0 +1,563 @@
+"""HostFS: a folder of the host as a file server, read-only unless told otherwise.
+
+Nothing outside the folder is ever opened: one name at a time is opened below its parent's
+descriptor without following links; a link is followed only by openat2 with
+RESOLVE_BENEATH, so while it stays in the folder; ".." is taken from the name kept here,
+never from the host's.  Only regular files and directories are served: each name is first
+opened with O_PATH, which has no effect on devices and FIFOs, and then looked at.  A Fid
+keeps one descriptor, of the very file that was walked to, so renames on the host do no
+harm.
+
+Rules of mapping.  The guest acts as the host user who runs vx9, and the host checks its
+rights; for root, who could do anything, the owner's bits of a file decide.  Modes are the
+host's lower nine bits; set-id and sticky bits neither show nor can be set.  Append-only,
+exclusive-use and temporary files are remembered as long as the server lives, for the host
+has no such bits.  Owners are the host's names; they cannot be changed.
+Source: intro(5), stat(5), open(5); openat2(2) of Linux.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Sequence
+from typing import Final
+
+from . import perm as rights
+from .dir import (
+    DMAPPEND,
+    DMDIR,
+    DMEXCL,
+    DMTMP,
+    OEXEC,
+    ORCLOSE,
+    OREAD,
+    OTRUNC,
+    OWRITE,
+    QTDIR,
+    Dir,
+    DirChange,
+    Qid,
+    check_name,
+)
+from .errors import (
+    EBADARG,
+    EEXIST,
+    EFULL,
+    EINUSE,
+    EIO,
+    EISDIR,
+    ENAMETOOLONG,
+    ENOFD,
+    ENOMEM,
+    ENONEXIST,
+    ENOTDIR,
+    ENOTEMPTY,
+    ENOTREG,
+    EPERM,
+    EREMOVED,
+    ETOOBIG,
+    EXLOCKED,
+    PlanError,
+)
+from .server import Fid, Refuser
+
+OFFMAX: Final = 0x7FFFFFFFFFFFFFFF
+KEPT: Final = DMAPPEND | DMEXCL | DMTMP  # mode bits that only we remember
+_PATH: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_REAL: Final = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_HOW: Final = (os.O_RDONLY, os.O_WRONLY, os.O_RDWR, os.O_RDONLY)
+_LINKS: Final = 40  # openat2 asks for another try when the host renames meanwhile
+
+# fmt: off
+ERRORS: Final = {
+    errno.ENOENT:       ENONEXIST,
+    errno.ENOTDIR:      ENOTDIR,
+    errno.EISDIR:       EISDIR,
+    errno.EEXIST:       EEXIST,
+    errno.ENOTEMPTY:    ENOTEMPTY,
+    errno.EACCES:       EPERM,
+    errno.EPERM:        EPERM,
+    errno.EROFS:        EPERM,
+    errno.EXDEV:        f"{EPERM}: symbolic link leads outside",
+    errno.ELOOP:        f"{EPERM}: symbolic link loop",
+    errno.ENAMETOOLONG: ENAMETOOLONG,
+    errno.EMFILE:       ENOFD,
+    errno.ENFILE:       ENOFD,
+    errno.ENOMEM:       ENOMEM,
+    errno.ENOSPC:       EFULL,
+    errno.EDQUOT:       EFULL,
+    errno.EFBIG:        ETOOBIG,
+    errno.EOVERFLOW:    ETOOBIG,
+    errno.EINVAL:       EBADARG,
+    errno.EBUSY:        EINUSE,
+    errno.ETXTBSY:      EINUSE,
+    errno.ESTALE:       EREMOVED,
+    errno.EIO:          EIO,
+    errno.ENXIO:        ENOTREG,
+    errno.EOPNOTSUPP:   EPERM,
+}
+# fmt: on
+
+
+def plan_error(error: OSError) -> PlanError:
+    """What a guest is told of a failure of the host."""
+    number = error.errno or 0
+    return PlanError(ERRORS.get(number) or os.strerror(number).lower())
+
+
+class _Host:
+    """The two system calls that Python does not have."""
+
+    SYS_RENAMEAT2: Final = 316
+    SYS_OPENAT2: Final = 437
+    NOREPLACE: Final = 1
+    NO_MAGICLINKS: Final = 0x02
+    BENEATH: Final = 0x08
+
+    class How(ctypes.Structure):
+        _fields_ = [("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64),
+                    ("resolve", ctypes.c_uint64)]
+
+    def __init__(self) -> None:
+        self._syscall = ctypes.CDLL(None, use_errno=True).syscall
+        self._syscall.restype = ctypes.c_long
+        self._how = self.How(0, 0, self.BENEATH | self.NO_MAGICLINKS)
+
+    def open_beneath(self, fd: int, path: bytes, flags: int) -> int:
+        """A descriptor of path, which lies below fd whatever links it goes through."""
+        self._how.flags = flags
+        for _ in range(_LINKS):
+            new = int(self._syscall(
+                ctypes.c_long(self.SYS_OPENAT2), ctypes.c_int(fd), ctypes.c_char_p(path),
+                ctypes.byref(self._how), ctypes.c_size_t(ctypes.sizeof(self._how))))
+            if new >= 0:
+                return new
+            number = ctypes.get_errno()
+            if number != errno.EAGAIN:
+                raise OSError(number, os.strerror(number))
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    def rename(self, fd: int, old: bytes, new: bytes) -> None:
+        """Rename in the directory fd, never over a file that is there."""
+        if self._syscall(ctypes.c_long(self.SYS_RENAMEAT2), ctypes.c_int(fd),
+                         ctypes.c_char_p(old), ctypes.c_int(fd), ctypes.c_char_p(new),
+                         ctypes.c_uint(self.NOREPLACE)) == 0:
+            return
+        number = ctypes.get_errno()
+        if number not in (errno.EINVAL, errno.ENOSYS):
+            raise OSError(number, os.strerror(number))
+        # A file system without the flag: look first, which leaves a moment's gap.
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(new, dir_fd=fd, follow_symlinks=False)
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        os.rename(old, new, src_dir_fd=fd, dst_dir_fd=fd)
+
+
+class _File:
+    """What a Fid keeps: a descriptor and the name below the root."""
+
+    __slots__ = ("fd", "path")
+
+    def __init__(self, fd: int, path: tuple[bytes, ...]) -> None:
+        self.fd = fd
+        self.path = path
+
+    def close(self) -> None:
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def __del__(self) -> None:
+        with contextlib.suppress(OSError):
+            self.close()
+
+
+class HostFS(Refuser):
+    """The host folder (or regular file) root; rw lets it be changed.
+
+    me is the name that the host user has among guests; without it, the host's own.
+    Raises PlanError when root is not there or is something else.
+    """
+
+    def __init__(self, root: str | bytes, rw: bool = False, me: str | None = None) -> None:
+        self.rw = rw
+        self._host = _Host()
+        self._all_powerful = os.geteuid() == 0
+        self._users: dict[int, str] = {} if me is None else {os.geteuid(): me}
+        self._groups: dict[int, str] = {}
+        self._devs: dict[int, int] = {}
+        self._wide: dict[tuple[int, int], int] = {}
+        self._bits: dict[int, int] = {}  # KEPT bits by qid.path
+        self._locked: set[int] = set()  # exclusive-use files that are open
+        try:
+            fd = os.open(root, os.O_PATH | os.O_CLOEXEC)
+        except OSError as error:
+            raise plan_error(error) from None
+        self._root = _File(fd, ())
+        self._served(os.fstat(fd))
+
+    def close(self) -> None:
+        """Give the root's descriptor back; Fids stay usable."""
+        self._root.close()
+
+    # Walking
+
+    async def attach(self, uid: str, spec: str) -> Fid:
+        """The root; spec means nothing."""
+        try:
+            return self._fid(os.dup(self._root.fd), (), uid)
+        except OSError as error:
+            raise plan_error(error) from None
+
+    def _fid(self, fd: int, path: tuple[bytes, ...], uid: str) -> Fid:
+        f = _File(fd, path)
+        return Fid(self._qid(os.fstat(fd)), uid, -1, f)
+
+    async def walk(self, fid: Fid, names: Sequence[str]) -> tuple[Fid | None, list[Qid]]:
+        """One name at a time."""
+        f: _File = fid.aux
+        try:
+            if not names:
+                return Fid(fid.qid, fid.uid, -1, _File(os.dup(f.fd), f.path)), []
+        except OSError as error:
+            raise plan_error(error) from None
+        qids: list[Qid] = []
+        for name in names:
+            try:
+                f, st = self._step(f, name)
+            except (OSError, PlanError) as error:
+                if qids:
+                    return None, qids
+                raise (plan_error(error) if isinstance(error, OSError) else error) from None
+            qids.append(self._qid(st))
+        return Fid(qids[-1], fid.uid, -1, f), qids
+
+    def _step(self, f: _File, name: str) -> tuple[_File, os.stat_result]:
+        if name == "..":
+            path = f.path[:-1]
+            up = _File(self._beneath(path), path)
+            return up, self._served(os.fstat(up.fd))
+        raw = name.encode("utf-8", "surrogateescape")
+        if raw in (b"", b".") or b"/" in raw or b"\0" in raw:
+            raise PlanError(ENONEXIST)
+        new = _File(os.open(raw, _PATH, dir_fd=f.fd), (*f.path, raw))
+        st = os.fstat(new.fd)
+        if stat.S_ISLNK(st.st_mode):
+            new = _File(self._beneath(new.path), new.path)
+            st = os.fstat(new.fd)
+        return new, self._served(st)
+
+    def _beneath(self, path: tuple[bytes, ...]) -> int:
+        """An O_PATH descriptor of path, links followed while they stay below the root."""
+        return self._host.open_beneath(self._root.fd, b"/".join(path) or b".",
+                                       os.O_PATH | os.O_CLOEXEC)
+
+    @staticmethod
+    def _served(st: os.stat_result) -> os.stat_result:
+        if not (stat.S_ISREG(st.st_mode) or stat.S_ISDIR(st.st_mode)):
+            raise PlanError(ENOTREG)
+        return st
+
+    def _qid(self, st: os.stat_result) -> Qid:
+        """The path tells (device, inode) pairs apart; the version follows the host's times."""
+        path = self._qid_path(st)
+        vers = hash((st.st_mtime_ns, st.st_ctime_ns, st.st_size)) & 0xFFFFFFFF
+        kind = QTDIR if stat.S_ISDIR(st.st_mode) else 0
+        if self._bits:
+            kind |= self._bits.get(path, 0) >> 24
+        return Qid(path, vers, kind)
+
+    def _qid_path(self, st: os.stat_result) -> int:
+        dev = self._devs.setdefault(st.st_dev, len(self._devs))
+        if st.st_ino < 1 << 48 and dev < 1 << 15:
+            return dev << 48 | st.st_ino
+        return 1 << 63 | self._wide.setdefault((st.st_dev, st.st_ino), len(self._wide))
+
+    # Rights
+
+    def _check_rw(self) -> None:
+        if not self.rw:
+            raise PlanError(EPERM)
+
+    def _check(self, st: os.stat_result, need: int) -> None:
+        if self._all_powerful:
+            rights.check(st.st_mode, rights.OWNER, need)
+
+    # Opening
+
+    async def open(self, fid: Fid, mode: int) -> None:
+        """Open the very file that was walked to, in place of its O_PATH descriptor."""
+        f: _File = fid.aux
+        need = rights.rights_needed(mode)
+        if need & rights.AWRITE or mode & ORCLOSE:
+            self._check_rw()
+        is_dir = bool(fid.qid[2] & QTDIR)
+        if is_dir and mode & ~ORCLOSE != OREAD:
+            raise PlanError(EISDIR)
+        try:
+            if self._all_powerful or need == rights.AEXEC or self._bits:
+                st = os.fstat(f.fd)
+                self._check(st, need)
+                if need == rights.AEXEC and not self._all_powerful:
+                    self._check_exec(f)
+            bits = self._bits.get(fid.qid[0], 0) if self._bits else 0
+            if bits & DMEXCL and fid.qid[0] in self._locked:
+                raise PlanError(EXLOCKED)
+            flags = _HOW[mode & 3] | _REAL
+            if bits & DMAPPEND:
+                flags |= os.O_APPEND
+            elif mode & OTRUNC:
+                flags |= os.O_TRUNC
+            fd = os.open(b"/proc/self/fd/%d" % f.fd, flags)
+        except OSError as error:
+            raise plan_error(error) from None
+        f.close()
+        f.fd = fd
+        if bits & DMEXCL:
+            self._locked.add(fid.qid[0])
+        fid.omode = mode
+
+    @staticmethod
+    def _check_exec(f: _File) -> None:
+        if not os.access(b"/proc/self/fd/%d" % f.fd, os.X_OK, effective_ids=True):
+            raise PlanError(EPERM)
+
+    async def create(self, fid: Fid, name: str, perm: int, mode: int) -> None:
+        """Make a file or directory; its mode is masked by its folder's, not by the umask."""
+        f: _File = fid.aux
+        self._check_rw()
+        check_name(name)
+        if perm & ~(DMDIR | KEPT | 0o777):
+            raise PlanError(EBADARG)
+        if perm & DMDIR and mode & ~ORCLOSE != OREAD:
+            raise PlanError(EISDIR)
+        rights.open_kind(mode)
+        raw = name.encode("utf-8", "surrogateescape")
+        try:
+            parent = os.fstat(f.fd)
+            if not stat.S_ISDIR(parent.st_mode):
+                raise PlanError(ENOTDIR)
+            self._check(parent, rights.AWRITE | rights.AEXEC)
+            bits = rights.inherit(perm, parent.st_mode) & 0o777
+            fd = self._make(f.fd, raw, perm, mode, bits)
+            st = os.fstat(fd)
+        except OSError as error:
+            raise plan_error(error) from None
+        path = self._qid_path(st)
+        self._keep(path, perm)
+        if perm & DMEXCL:
+            self._locked.add(path)
+        f.close()
+        f.fd = fd
+        f.path = (*f.path, raw)
+        fid.qid, fid.omode = self._qid(st), mode
+
+    @staticmethod
+    def _make(parent: int, raw: bytes, perm: int, mode: int, bits: int) -> int:
+        """The open descriptor of a new file with just these permission bits."""
+        if perm & DMDIR:
+            os.mkdir(raw, 0o700, dir_fd=parent)
+            fd = os.open(raw, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC,
+                         dir_fd=parent)
+        else:
+            flags = _HOW[mode & 3] | _REAL | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+            if perm & DMAPPEND:
+                flags |= os.O_APPEND
+            fd = os.open(raw, flags, 0o600, dir_fd=parent)
+        try:
+            os.fchmod(fd, bits)
+        except OSError:
+            os.close(fd)
+            raise
+        return fd
+
+    def _keep(self, path: int, perm: int) -> None:
+        if perm & KEPT:
+            self._bits[path] = perm & KEPT
+        else:
+            self._bits.pop(path, None)
+
+    async def clunk(self, fid: Fid) -> None:
+        """Close the descriptor; remove on close happens here."""
+        f: _File = fid.aux
+        if fid.omode >= 0:
+            if fid.omode & ORCLOSE:
+                with contextlib.suppress(PlanError):
+                    await self.remove(fid)
+            if fid.qid[0] in self._locked:
+                self._locked.discard(fid.qid[0])
+            fid.omode = -1
+        try:
+            f.close()
+        except OSError as error:
+            raise plan_error(error) from None
+
+    async def remove(self, fid: Fid) -> None:
+        """Take the name out of its folder, if it still is this file's (or a link to it)."""
+        f: _File = fid.aux
+        self._check_rw()
+        if not f.path:
+            raise PlanError(EPERM)
+        try:
+            with self._parent(f) as (up, st):
+                if stat.S_ISDIR(st.st_mode):
+                    os.rmdir(f.path[-1], dir_fd=up)
+                else:
+                    os.unlink(f.path[-1], dir_fd=up)
+                if st.st_nlink <= 1 or stat.S_ISDIR(st.st_mode):
+                    self._bits.pop(self._qid_path(st), None)
+        except OSError as error:
+            raise plan_error(error) from None
+
+    @contextlib.contextmanager
+    def _parent(self, f: _File):
+        """The descriptor of the folder that has the file's name, and what the name stands for."""
+        up = self._beneath(f.path[:-1])
+        try:
+            self._check(os.fstat(up), rights.AWRITE | rights.AEXEC)
+            st = os.stat(f.path[-1], dir_fd=up, follow_symlinks=False)
+            if not stat.S_ISLNK(st.st_mode):
+                mine = os.fstat(f.fd)
+                if (st.st_dev, st.st_ino) != (mine.st_dev, mine.st_ino):
+                    raise PlanError(EREMOVED)
+            yield up, st
+        finally:
+            os.close(up)
+
+    # Contents
+
+    async def read(self, fid: Fid, count: int, offset: int) -> bytes:
+        """One pread."""
+        try:
+            return os.pread(fid.aux.fd, count, offset) if offset <= OFFMAX else b""
+        except OSError as error:
+            raise plan_error(error) from None
+
+    async def write(self, fid: Fid, data: bytes, offset: int) -> int:
+        """One pwrite (at the end, for a file that is append-only)."""
+        if offset > OFFMAX:
+            raise PlanError(ETOOBIG)
+        try:
+            return os.pwrite(fid.aux.fd, data, offset)
+        except OSError as error:
+            raise plan_error(error) from None
+
+    async def readdir(self, fid: Fid) -> list[Dir]:
+        """All that could be walked to: links that lead astray and special files are left out."""
+        f: _File = fid.aux
+        dirs = []
+        try:
+            with os.scandir(f.fd) as entries:
+                for entry in entries:
+                    name = os.fsencode(entry.name)
+                    try:
+                        st = entry.stat(follow_symlinks=False)
+                        if stat.S_ISLNK(st.st_mode):
+                            target = _File(self._beneath((*f.path, name)), ())
+                            st = os.fstat(target.fd)
+                        dirs.append(self._dir(self._served(st), name))
+                    except (OSError, PlanError):
+                        continue
+        except OSError as error:
+            raise plan_error(error) from None
+        return dirs
+
+    # Attributes
+
+    def _dir(self, st: os.stat_result, name: bytes) -> Dir:
+        qid = self._qid(st)
+        is_dir = qid[2] & QTDIR
+        uid = self._users.get(st.st_uid) or self._user(st.st_uid)
+        gid = self._groups.get(st.st_gid) or self._group(st.st_gid)
+        return Dir(qid, st.st_mode & 0o777 | qid[2] << 24, int(st.st_atime), int(st.st_mtime),
+                   0 if is_dir else st.st_size, name.decode("utf-8", "surrogateescape"),
+                   uid, gid, uid, ord(self.dc), self.dev)
+
+    def _user(self, number: int) -> str:
+        try:
+            name = pwd.getpwuid(number).pw_name
+        except KeyError:
+            name = str(number)
+        return self._users.setdefault(number, name)
+
+    def _group(self, number: int) -> str:
+        try:
+            name = grp.getgrgid(number).gr_name
+        except KeyError:
+            name = str(number)
+        return self._groups.setdefault(number, name)
+
+    async def stat(self, fid: Fid) -> Dir:
+        """From the descriptor."""
+        f: _File = fid.aux
+        try:
+            return self._dir(os.fstat(f.fd), f.path[-1] if f.path else b"/")
+        except OSError as error:
+            raise plan_error(error) from None
+
+    async def wstat(self, fid: Fid, change: DirChange) -> None:
+        """Rename first, which fails most often, and undo it when the rest fails."""
+        f: _File = fid.aux
+        try:
+            if change.is_sync():
+                if fid.omode >= 0:
+                    os.fsync(f.fd)
+                return
+            self._check_rw()
+            st = os.fstat(f.fd)
+            self._check_change(st, change)
+            old = f.path
+            if change.name is not None and (not old or change.name != os.fsdecode(old[-1])):
+                self._rename(f, change.name)
+            try:
+                self._apply(f, st, change)
+            except (OSError, PlanError):
+                if f.path != old:
+                    self._rename(f, old[-1].decode("utf-8", "surrogateescape"))
+                raise
+        except OSError as error:
+            raise plan_error(error) from None
+
+    def _check_change(self, st: os.stat_result, change: DirChange) -> None:
+        d = self._dir(st, b"")
+        if change.mode is not None:
+            if (change.mode ^ d.mode) & DMDIR or change.mode & ~(DMDIR | KEPT | 0o777):
+                raise PlanError(EBADARG)
+        if change.length is not None and change.length != d.length:
+            if d.mode & DMDIR:
+                raise PlanError(EISDIR)
+            if change.length > OFFMAX:
+                raise PlanError(ETOOBIG)
+            self._check(st, rights.AWRITE)
+        for asked, has in ((change.uid, d.uid), (change.gid, d.gid), (change.muid, d.muid)):
+            if asked is not None and asked != has:
+                raise PlanError(EPERM)
+
+    def _rename(self, f: _File, name: str) -> None:
+        check_name(name)
+        if not f.path:
+            raise PlanError(EPERM)
+        raw = name.encode("utf-8", "surrogateescape")
+        with self._parent(f) as (up, _):
+            self._host.rename(up, f.path[-1], raw)
+        f.path = (*f.path[:-1], raw)
+
+    def _apply(self, f: _File, st: os.stat_result, change: DirChange) -> None:
+        path = b"/proc/self/fd/%d" % f.fd  # the file itself, also when only O_PATH is open
+        if change.length is not None and change.length != st.st_size and \
+                not stat.S_ISDIR(st.st_mode):
+            os.truncate(path, change.length)
+        if change.mode is not None:
+            if change.mode & 0o777 != st.st_mode & 0o777:
+                os.chmod(path, change.mode & 0o777)
+            self._keep(self._qid_path(st), change.mode)
+        if change.atime is not None or change.mtime is not None:
+            atime = st.st_atime_ns if change.atime is None else change.atime * 1_000_000_000
+            mtime = st.st_mtime_ns if change.mtime is None else change.mtime * 1_000_000_000
+            os.utime(path, ns=(atime, mtime))
