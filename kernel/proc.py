@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from vx9.kernel.kernel import Kernel
     from vx9.kernel.namespace import Namespace
     from vx9.kernel.sched import Task
-    from vx9.kernel.segment import Space
+    from vx9.kernel.segment import Segment, Space
     from vx9.kernel.strace import Tracer
     from vx9.kernel.systab import Call
 
@@ -67,7 +67,7 @@ class Proc:
         "ns", "fds", "env", "rgrp", "root", "dot",
         "space", "mem", "cpu", "task", "tracer", "call", "image_chan",
         "errstr", "notes", "notify", "notified", "ureg", "last_note", "saved_fpu", "trap", "attention",
-        "killed", "stop", "stopped", "changed", "hang", "private", "procmode", "priority", "fixed_priority",
+        "killed", "stop", "stop_at_note", "stopped", "changed", "hang", "private", "procmode", "priority", "fixed_priority",
         "args_set", "waitq", "waiter", "waiting", "exited", "exit", "dead", "broken", "alarm",
         "start_ns", "child_user_ms", "child_sys_ms",
     )
@@ -107,6 +107,7 @@ class Proc:
         self.attention = False
         self.killed = False
         self.stop = False  # to stop before the next user instruction
+        self.stop_at_note = False
         self.stopped = False
         self.changed = Rendez()  # stopped, started or dead
         self.hang = False
@@ -275,6 +276,9 @@ class Proc:
     async def _attend(self) -> None:
         """What is to be done before the next user instruction."""
         self.attention = False
+        if self.stop_at_note and self.notes:
+            self.stop_at_note = False
+            self.stop = True
         while self.stop and not self.killed:
             self.stopped = True
             self.changed.wakeup()
@@ -362,6 +366,16 @@ class Proc:
         """Tell the tracer of the end."""
         if self.tracer is not None:
             self.tracer.exit(self, status)
+
+    def own_text(self) -> Segment:
+        """The text segment, made the process's own so that it can be written."""
+        space = self.space
+        assert space is not None
+        if not space.own_text:
+            self.set_space(space.with_own_text())
+            space.memory.close()
+            space = self.space
+        return space.text
 
     def release_memory(self) -> None:
         """Give the memory back."""

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from vx9.fs.errors import EBADARG, EINUSE, ENOVMEM, ESOVERLAP, PlanError
-from vx9.vxcore import EXEC, PAGE, READ, WRITE, Memory, MemoryObject
-
-if TYPE_CHECKING:
-    from vx9.vxcore import CodeCache
+from vx9.vxcore import EXEC, PAGE, READ, WRITE, CodeCache, Memory, MemoryObject
 
 TEXT_BASE: Final = 0x1000
 STACK_SIZE: Final = 16 << 20
@@ -74,6 +71,7 @@ class Space:
     stack: Segment
     quota: int  # bytes of data, bss and attached segments together
     attached: list[Segment] = field(default_factory=list)
+    own_text: bool = False  # written by a debugger, so no other process's
 
     @classmethod
     def new(cls, limit: int, code: CodeCache, text: MemoryObject, layout: Layout,
@@ -124,6 +122,7 @@ class Space:
         stack = self.stack.copy_private()
         memory.map(stack.base, stack.obj, READ | WRITE)
         new = Space(memory, self.text, data, bss, stack, self.quota)
+        self.own_text = False  # both have it now
         for seg in self.attached:
             private = seg.kind is SegKind.MEMORY and not share
             new._adopt(seg.copy_private() if private else seg)
@@ -131,6 +130,22 @@ class Space:
         for seg in new.all():
             if id(seg) in mine:
                 seg.refs += 1
+        return new
+
+    def with_own_text(self) -> Space:
+        """The same segments, but for a text that can be written and is translated afresh.
+
+        The old Memory is for closing.
+        """
+        memory = Memory(self.memory.limit, CodeCache())
+        self.text.refs -= 1
+        text = self.text.copy_private()
+        memory.map(text.base, text.obj, READ | EXEC)
+        for seg in (self.data, self.stack):
+            memory.map(seg.base, seg.obj, READ | WRITE)
+        new = Space(memory, text, self.data, self.bss, self.stack, self.quota, own_text=True)
+        for seg in self.attached:
+            new._adopt(seg)
         return new
 
     def release(self) -> None:

@@ -1,0 +1,382 @@
+"""Kernel: owns everything, and is what other programs embed.
+
+All state belongs to the kernel thread; start() makes one, and call() and the methods built
+on it may then be used from any other.  A kernel that was never started runs in the thread
+that calls it, which tests use.  Two kernels in one program do not know of each other.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import inspect
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TextIO
+
+from vx9.fs.dir import ORDWR
+from vx9.fs.errors import ENOATTACH, PlanError
+from vx9.fs.server import FileServer
+from vx9.kernel import devtab, exec as execute, note, sysfile, sysmem, sysproc, systab
+from vx9.kernel.chan import Chan
+from vx9.kernel.devpipe import Pipe
+from vx9.kernel.groups import MAX_FDS, EnvGroup, FdGroup, RendezGroup
+from vx9.kernel.host import Host
+from vx9.kernel.namespace import Namespace
+from vx9.kernel.note import ProcExit
+from vx9.kernel.proc import Proc
+from vx9.kernel.sched import Rendez, Scheduler
+from vx9.kernel.strace import Tracer
+from vx9.vxcore import Cpu
+
+log = logging.getLogger(__name__)
+
+BROKEN: Final = 4  # dead processes that are kept for debuggers
+STOP_SECONDS: Final = 10.0
+
+# How the status of a process that a note ended is told to the host: 128 + number.
+_NOTE_SIGNALS: Final = (
+    ("hangup", 1), ("interrupt", 2), ("quit", 3), ("abort", 6), ("kill", 9), ("alarm", 14),
+    ("term", 15),
+    ("sys: trap: fault", 11), ("sys: trap: divide error", 8), ("sys: trap: invalid opcode", 4),
+    ("sys: breakpoint", 5), ("sys: trap: debug exception", 5), ("sys: fp:", 8),
+    ("sys: write on closed pipe", 13), ("sys: bad sys call", 31), ("sys:", 11),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ExitStatus:
+    """How a program ended: its message, and the host's way to say it."""
+
+    message: str
+    code: int
+    note: str = ""  # that it died of
+
+
+def exit_status(end: ProcExit) -> ExitStatus:
+    """The code: 0 for success, a decimal status itself, 128+n for a note, else 1."""
+    status = end.status
+    if end.cause:
+        code = next((128 + n for text, n in _NOTE_SIGNALS if end.cause.startswith(text)), 1)
+    elif not status:
+        code = 0
+    elif status.isascii() and status.isdecimal() and len(status) < 10:
+        code = int(status) if int(status) < 256 else 1
+    else:
+        code = 1
+    return ExitStatus(status, code, end.cause)
+
+
+@dataclass(slots=True)
+class Quota:
+    """The limits of a kernel."""
+
+    memory: int | None = None  # bytes a process may have beside text and stack; None: by image
+    processes: int = 1000
+    fds: int = MAX_FDS  # of one table
+
+
+class Handle:
+    """A process that the host started."""
+
+    def __init__(self, kernel: Kernel, p: Proc) -> None:
+        self._kernel = kernel
+        self._proc = p
+        self._ended: concurrent.futures.Future[ExitStatus] = concurrent.futures.Future()
+        self.pid = p.pid
+
+    def wait(self, timeout: float | None = None) -> ExitStatus:
+        """Wait for the end.  Raises TimeoutError after timeout seconds."""
+        if not self._kernel.threaded:
+            self._kernel.sched.run(self._ended.done)
+        try:
+            return self._ended.result(timeout)
+        except concurrent.futures.TimeoutError:
+            raise TimeoutError(f"process {self.pid} still runs after {timeout} s") from None
+
+    def done(self) -> bool:
+        """Whether it has ended."""
+        return self._ended.done()
+
+    def note(self, text: str) -> None:
+        """Post a note to its note group; returns at once and may be called by signal handlers."""
+        kernel, noteid = self._kernel, self._proc.noteid
+        kernel.post(lambda: note.post_group(kernel.procs.values(), noteid, text))
+
+    def kill(self) -> None:
+        """End all of its note group, whatever their handlers say; returns at once."""
+        self._kernel.post(self._kill)
+
+    def _kill(self) -> None:
+        for p in list(self._kernel.procs.values()):
+            if p.noteid == self._proc.noteid or p is self._proc:
+                p.kill()
+
+    def _end(self, end: ProcExit) -> None:
+        if not self._ended.done():
+            self._ended.set_result(exit_status(end))
+
+
+class Kernel:
+    """One Plan 9."""
+
+    def __init__(self, host: Host | None = None, memory: int | None = None, user: str = "glenda",
+                 strace: TextIO | None = None, quota: Quota | None = None,
+                 sysname: str = "vx9", **device_options: Any) -> None:
+        self.host = host if host is not None else Host()
+        self.sched = Scheduler(self.host)
+        self.user = self.eve = user
+        self.sysname = sysname
+        self.quota = quota if quota is not None else Quota()
+        if memory is not None:
+            self.quota.memory = memory
+        self.errors = 0  # unexpected exceptions in system calls
+        self.cycle_hz = 0
+        self.procs: dict[int, Proc] = {}
+        self.threaded = False
+        self.images = execute.Images()
+        self.semaphores = sysmem.Semaphores()
+        self.tracer = Tracer(strace, self.host.time_ns) if strace is not None else None
+        table = systab.load().bind((sysfile, sysproc, sysmem))
+        self.calls = [table.calls.get(n) for n in range(max(table.calls) + 1)]
+        self._pids = 0
+        self._noteids = 0
+        self._broken: list[Proc] = []
+        self._handles: dict[Proc, Handle] = {}
+        self._no_process = Rendez()
+        self.devices: dict[str, FileServer] = devtab.devices(self, **device_options)
+        self.pipes: Pipe = self.devices["|"]  # type: ignore[assignment]
+        self.boot = Proc(self, 0, user)
+        self.boot.name = "boot"
+        self.boot.fds = FdGroup(self.quota.fds)
+        self.boot.env = EnvGroup()
+        self.boot.rgrp = RendezGroup()
+        self.boot.ns = Namespace(self.devices)
+        self._await(self._first_names())
+
+    async def _first_names(self) -> None:
+        self.boot.root = await self.boot.ns.attach(self.boot, "#/")
+        self.boot.root.path = "/"
+        self.boot.dot = self.boot.root.ref()
+        await devtab.first_names(self)
+
+    # The kernel thread
+
+    def start(self) -> None:
+        """Run the kernel in a thread of its own."""
+        self.threaded = True
+        self.host.start_thread(self._run, "vx9 kernel")
+
+    def _run(self) -> None:
+        try:
+            self.sched.run()
+        except BaseException:
+            log.exception("the kernel thread ends")
+            raise
+
+    def post(self, call: Callable[[], None]) -> None:
+        """Do something in the kernel thread, soon.  Any thread; also signal handlers."""
+        self.host.submit(call)
+
+    def call(self, fn: Callable[..., Any], *args: Any) -> Any:
+        """Run fn(*args) in the kernel thread; its result, awaited if it is a coroutine."""
+        if not self.threaded or self.host.in_kernel_thread():
+            result = fn(*args)
+            return self._await(result) if inspect.iscoroutine(result) else result
+        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+
+        async def relay() -> None:
+            try:
+                result = fn(*args)
+                future.set_result(await result if inspect.iscoroutine(result) else result)
+            except Exception as error:
+                future.set_exception(error)
+            except BaseException:
+                future.set_exception(PlanError("the kernel stopped"))
+                raise
+
+        self.post(lambda: self.sched.spawn(relay(), "call") and None)
+        return future.result()
+
+    def _await(self, coro: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine to its end in this thread, with all else that is ready."""
+        task = self.sched.spawn(coro, "call")
+        self.sched.run(lambda: task.done)
+        if task.error is not None:
+            raise task.error
+        return task.result
+
+    def stop(self) -> None:
+        """End every process and the kernel thread, and give the host's things back."""
+        def end() -> None:
+            for p in list(self.procs.values()):
+                p.kill()
+            self.sched.after(STOP_SECONDS * 1000, self.sched.stop)
+            self.sched.spawn(self._wind_down(), "stop")
+
+        if self.threaded:
+            self.post(end)
+            self.host.join_thread(STOP_SECONDS + 1)
+            self.threaded = False
+        else:
+            end()
+            self.sched.run()
+        for task in list(self.sched.tasks):
+            self.sched.kill(task)
+        self.sched.drain()
+        self.host.close()
+
+    async def _wind_down(self) -> None:
+        await self._no_process.sleep(lambda: all(p.dead for p in self.procs.values()))
+        self.sched.stop()
+
+    # Processes
+
+    def check_process_quota(self) -> None:
+        """Raise PlanError when no process more may be."""
+        if len(self.procs) >= self.quota.processes:
+            raise PlanError("no procs")
+
+    def new_proc(self, user: str, parent: Proc | None) -> Proc:
+        """A process that is not running yet."""
+        self._pids += 1
+        p = Proc(self, self._pids, user, parent)
+        if parent is not None:
+            parent.children.add(p)
+        return p
+
+    def new_noteid(self) -> int:
+        """A number for a new note group."""
+        self._noteids += 1
+        return self._noteids
+
+    def start_proc(self, p: Proc) -> None:
+        """Let p run."""
+        self.procs[p.pid] = p
+        p.task = self.sched.spawn(p.main(), f"process {p.pid}")
+
+    def reap(self, p: Proc) -> None:
+        """p has ended; a broken one stays for debuggers, the newest few."""
+        if p.broken:
+            self._broken.append(p)
+            if len(self._broken) > BROKEN:
+                self.free_broken(self._broken[0])
+        else:
+            self.procs.pop(p.pid, None)
+        handle = self._handles.pop(p, None)
+        if handle is not None:
+            handle._end(p.exit or ProcExit(""))
+        self._no_process.wakeup()
+
+    def free_broken(self, p: Proc) -> None:
+        """Forget a broken process."""
+        self._broken.remove(p)
+        self.procs.pop(p.pid, None)
+        p.release_memory()
+
+    def internal_error(self, p: Proc) -> None:
+        """Count and log the exception under way; the guest learns of it no more than that."""
+        self.errors += 1
+        log.exception("process %d %s", p.pid, p.name)
+
+    async def pipe(self, uid: str) -> tuple[Chan, Chan]:
+        """Both ends of a new pipe, open."""
+        near, far = await self.pipes.pair(uid)
+        ends = (Chan(self.pipes, near, "#|/data"), Chan(self.pipes, far, "#|/data1"))
+        for c in ends:
+            c.mode = ORDWR
+        return ends
+
+    async def mount_server(self, p: Proc, c: Chan, auth: Chan | None) -> FileServer:
+        """The server that speaks 9P on c.  Raises PlanError while there is no mount driver."""
+        raise PlanError(f"{ENOATTACH}: this kernel has no 9P mount driver")
+
+    # For the host
+
+    def spawn(self, argv: Sequence[str], *, env: Mapping[str, Any] | None = None, cwd: str = "/",
+              stdin: int | Chan | None = 0, stdout: int | Chan | None = 1,
+              stderr: int | Chan | None = 2,
+              ns: Namespace | Callable[[Kernel], Namespace] | None = None,
+              path: str | None = None) -> Handle:
+        """Start a program.  Raises PlanError when it cannot be.
+
+        env None is the environment that set_env made; a list is a value of many words.
+        Host descriptors are lent, not given: the guest's copies are closed with the last
+        process that has them.  None is /dev/null.
+        """
+        handle: Handle = self.call(self._spawn, list(argv), env, cwd, (stdin, stdout, stderr),
+                                   ns, path)
+        return handle
+
+    async def _spawn(self, argv: list[str], env: Mapping[str, Any] | None, cwd: str,
+                     streams: Sequence[int | Chan | None],
+                     ns: Namespace | Callable[[Kernel], Namespace] | None,
+                     path: str | None) -> Handle:
+        self.check_process_quota()
+        p = self.new_proc(self.user, None)
+        p.noteid = self.new_noteid()
+        p.tracer = self.tracer
+        p.rgrp = RendezGroup()
+        p.fds = FdGroup(self.quota.fds)
+        p.env = self.boot.env.copy() if env is None else make_env(env)
+        given = ns(self) if callable(ns) else ns
+        p.ns = given if given is not None else self.boot.ns.ref()
+        p.root, p.dot = self.boot.root.ref(), self.boot.root.ref()
+        try:
+            dot = await p.ns.dir(p, cwd)
+            p.dot, old = dot, p.dot
+            await old.close()
+            for fd, stream in enumerate(streams):
+                p.fds.install_at(await self._stream(p, stream, fd), fd)
+            args = [arg.encode("utf-8", "surrogateescape") for arg in argv]
+            program = await execute.prepare(p, path if path is not None else argv[0], args)
+            try:
+                made = execute.make_space(p, program)
+            except BaseException:
+                await program.chan.close()
+                raise
+            p.cpu = Cpu(made[0].memory)
+            await execute.commit(p, program, made)
+        except BaseException:
+            await p.release_groups()
+            raise
+        handle = self._handles[p] = Handle(self, p)
+        self.start_proc(p)
+        return handle
+
+    async def _stream(self, p: Proc, stream: int | Chan | None, fd: int) -> Chan:
+        if stream is None:
+            return await p.ns.open(p, "#c/null", ORDWR)
+        if isinstance(stream, Chan):
+            return stream.ref()
+        return await devtab.stdio(self, p, stream, fd)
+
+    def set_env(self, name: str, value: bytes | str | Sequence[str]) -> None:
+        """A variable of the environment that programs start with."""
+        self.call(self.boot.env.set, name, env_value(value))
+
+    def bind(self, new: str, old: str, flag: int = 0) -> None:
+        """bind(2) in the first name space."""
+        self.call(self.boot.ns.bind, self.boot, new, old, flag)
+
+    def bind_host(self, host_dir: str, guest_dir: str, rw: bool = False) -> None:
+        """Let guests see a folder or file of the host at guest_dir.  Raises PlanError."""
+        self.call(devtab.bind_host, self, host_dir, guest_dir, rw)
+
+
+def env_value(value: bytes | str | Sequence[str]) -> bytes:
+    """A value as /env holds it: a list has a NUL after each element."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape")
+    return b"".join(word.encode("utf-8", "surrogateescape") + b"\0" for word in value)
+
+
+def make_env(values: Mapping[str, Any]) -> EnvGroup:
+    """An environment group; names that cannot be files are left out."""
+    env = EnvGroup()
+    for name, value in values.items():
+        if name and "/" not in name and name not in (".", ".."):
+            env.set(name, env_value(value))
+    return env
