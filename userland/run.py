@@ -8,7 +8,6 @@ Source: docs/vx9.md; the statuses are in errors.py.
 import argparse
 import os
 import signal
-import sys
 import threading
 from types import FrameType
 from typing import TYPE_CHECKING, Final
@@ -19,7 +18,7 @@ from vx9.userland.grants import Grant
 from vx9.userland.program import Program, locate
 
 if TYPE_CHECKING:
-    from vx9.kernel.kernel import ExitStatus, Handle, Kernel
+    from vx9.kernel.kernel import Handle, Kernel
 
 # What a signal to vx9 says to the guest.  abort makes Go print its goroutines.
 NOTES: Final = {
@@ -33,8 +32,7 @@ PATIENCE: Final = 3  # interrupts that a guest may ignore before one kills it
 class Signals:
     """Passes the host's signals on to a guest's note group while it runs."""
 
-    def __init__(self, name: str, handle: "Handle") -> None:
-        self.name = name
+    def __init__(self, handle: "Handle") -> None:
         self.handle = handle
         self.interrupts = 0
         self.last: int | None = None
@@ -76,7 +74,7 @@ class Signals:
 
 def wait(name: str, handle: "Handle", timeout: float | None) -> int:
     """Wait for a guest and give its exit status; at the time limit, kill it."""
-    with Signals(name, handle) as signals:
+    with Signals(handle) as signals:
         try:
             status = handle.wait(timeout)
         except TimeoutError:
@@ -86,19 +84,42 @@ def wait(name: str, handle: "Handle", timeout: float | None) -> int:
         return signals.status(status.code)
 
 
+def start(kernel: "Kernel", options: argparse.Namespace, program: Program,
+          env: dict[str, grants.Value]) -> "Handle":
+    """Start the program with vx9's own streams; a refusal says why it cannot be."""
+    from vx9.fs.errors import PlanError
+
+    name = options.program
+    cwd = session.start_folder(options, os.getcwd())
+    try:
+        kernel.call(session.change_to, kernel, cwd)
+    except PlanError as error:
+        raise Refusal(f"--cwd {cwd}: {session.reason(error)}; name a folder of the guest") from None
+    try:
+        return kernel.spawn([name, *options.arguments], env=env, cwd=cwd, path=program.guest)
+    except PlanError as error:
+        reason = session.reason(error)
+        if "does not exist" in reason:
+            raise Refusal(f"{name}: {reason}; check the name", errors.NOT_FOUND) from None
+        status = errors.KILLED if "virtual memory" in reason else errors.NOT_A_PROGRAM
+        remedy = ("give a larger --memory" if status == errors.KILLED else
+                  "build it for Plan 9 on 386")
+        raise Refusal(f"{name}: {reason}; {remedy}", status) from None
+
+
 def run(options: argparse.Namespace, go: bool = False) -> int:
     """Run options.program; go is for go_plan9_386_exec, which grants what a Go test may touch."""
     cwd = os.getcwd()
-    root = session.check_root(options)
-    program = locate(options.program, root, cwd)
+    program = locate(options.program, session.check_root(options), cwd)
     extra: list[Grant] = []
     if go or (program.host and grants.is_go_test(program.host, options.arguments)):
         extra += grants.go_grants(cwd, program.host or "", os.environ, rw=go)
     if program.host:
         extra.append(Grant(program.guest, program.host))
-    wanted = session.requested(options, cwd, extra)
-    tmpdir = os.environ["TMPDIR"] if go and any(
-        grant.rw and grant.guest == os.environ.get("TMPDIR") for grant in wanted) else session.TMP
+    tmpdir = session.TMP
+    if go and any(grant.rw and grant.guest == os.environ.get("TMPDIR") for grant in extra):
+        tmpdir = os.environ["TMPDIR"]
     env = grants.environment(os.environ, options.env, options.inherit_env,
-                             options.user or "glenda", tmpdir)
-    return 0
+                             options.user or session.USER, tmpdir)
+    with session.kernel(options, extra) as kernel:
+        return wait(options.program, start(kernel, options, program, env), options.timeout)

@@ -5,13 +5,17 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from vx9.userland import grants
 from vx9.userland.errors import Refusal
 from vx9.userland.grants import Grant
 
+if TYPE_CHECKING:
+    from vx9.kernel.kernel import Kernel
+
 TMP = "/tmp"
+USER = "glenda"
 
 
 def requested(options: argparse.Namespace, cwd: str, extra: Sequence[Grant] = ()) -> list[Grant]:
@@ -53,3 +57,43 @@ def check_root(options: argparse.Namespace) -> str | None:
     if not os.path.isdir(options.root):
         raise Refusal(f"--root {options.root}: no such folder on the host; make it or name another")
     return os.path.abspath(options.root)
+
+
+@contextlib.contextmanager
+def kernel(options: argparse.Namespace, extra: Sequence[Grant] = ()) -> "Iterator[Kernel]":
+    """A running kernel with everything granted; stopped at the end."""
+    root = check_root(options)
+    wanted = requested(options, os.getcwd(), extra)
+    from vx9.fs.errors import PlanError
+    from vx9.kernel.kernel import Kernel
+
+    with trace_sink(options) as sink:
+        running = Kernel(memory=options.memory, user=options.user or USER, strace=sink)
+        running.start()
+        try:
+            if root is not None:
+                running.bind_host(root, "/", options.rw)
+            for grant in wanted:
+                try:
+                    running.bind_host(grant.host, grant.guest, grant.rw)
+                except PlanError as error:
+                    raise Refusal(f"{grant.host}: cannot be bound at {grant.guest}: {error}; "
+                                  "bind it elsewhere with --bind HOST:GUEST") from None
+            yield running
+        finally:
+            running.stop()
+
+
+async def change_to(running: "Kernel", folder: str) -> str:
+    """The clean name of a folder of the first name space.  Raises PlanError if it is none."""
+    c = await running.boot.ns.dir(running.boot, folder)
+    try:
+        return c.path
+    finally:
+        await c.close()
+
+
+def reason(error: object) -> str:
+    """An error without the quoted name that the kernel put before it."""
+    text = str(error)
+    return text.rpartition("' ")[2] if text.startswith("'") else text

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from vx9.userland import grants, session
-from vx9.userland.errors import INTERRUPTED, NOT_FOUND, OUR_ERROR
+from vx9.userland.errors import NOT_A_PROGRAM, NOT_FOUND
 from vx9.userland.terminal import glob
 from vx9.userland.terminal.parse import (
     Command,
@@ -28,8 +28,12 @@ from vx9.userland.terminal.parse import (
 )
 
 if TYPE_CHECKING:
+    from vx9.kernel.chan import Chan
     from vx9.kernel.kernel import Handle
-    from vx9.userland.terminal.guests import Guests, Stream
+    from vx9.userland.terminal.guests import Guests
+    from vx9.userland.terminal.prompt import Lines
+
+PATIENCE: Final = 3  # interrupts that a pipeline may ignore before one kills it
 
 HELP: Final = """\
 type a program's name and its arguments; ls /bin shows the programs
@@ -132,7 +136,7 @@ class Shell:
         if len(pipeline.commands) == 1 and self._inside(pipeline.commands[0]):
             return
         job = Job(text, [])
-        reading: Stream | None = None
+        reading: "Chan | None" = None
         self.foreground = None if pipeline.background else job
         try:
             with contextlib.ExitStack() as stack:
@@ -158,7 +162,7 @@ class Shell:
         finally:
             self.foreground = None
 
-    def _start(self, command: Command, streams: dict[int, "Stream"],
+    def _start(self, command: Command, streams: "dict[int, int | Chan | None]",
                stack: contextlib.ExitStack) -> "Handle":
         """One command of a pipeline, with its redirections."""
         words = [each for word in command.words for each in self.expand(word)]
@@ -176,7 +180,7 @@ class Shell:
         return self._spawn(words, path, variables, streams)
 
     def _spawn(self, words: list[str], paths: list[str], variables: dict[str, grants.Value],
-               streams: dict[int, "Stream"]) -> "Handle":
+               streams: "dict[int, int | Chan | None]") -> "Handle":
         fault = "file does not exist"
         for path in paths:
             try:
@@ -185,10 +189,10 @@ class Shell:
                 fault = str(error)
                 if "does not exist" not in fault:
                     break
-        self.code = NOT_FOUND if "does not exist" in fault else 126
+        self.code = NOT_FOUND if "does not exist" in fault else NOT_A_PROGRAM
         raise CommandFault(f"{words[0]}: {self.guests.reason(fault)}")
 
-    def _redirect(self, redirection: Redirection, streams: dict[int, "Stream"],
+    def _redirect(self, redirection: Redirection, streams: "dict[int, int | Chan | None]",
                   stack: contextlib.ExitStack) -> None:
         if redirection.fd > 2:
             raise CommandFault(f">[{redirection.fd}]: only descriptors 0, 1 and 2 can be redirected here")
@@ -351,7 +355,7 @@ def shell(options: argparse.Namespace) -> int:
     with session.kernel(options) as kernel:
         guests = Guests(kernel, options)
         environment = grants.environment(os.environ, options.env, options.inherit_env,
-                                         options.user or "glenda", session.TMP)
+                                         options.user or session.USER, session.TMP)
         lines = Plain(0) if options.line is not None else source()
         it = Shell(guests, environment, lines.history)
         try:
