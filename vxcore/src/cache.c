@@ -19,7 +19,7 @@
 #include "vx.h"
 
 uint8_t *vx_code;
-uint32_t vx_stub_exit, vx_stub_miss;
+uint32_t vx_stub_exit, vx_stub_miss, vx_stub_return_miss;
 
 static int code_fd = -1;
 static uint32_t *tables;  /* all jump tables, writable view */
@@ -52,7 +52,21 @@ double_map(const char *name, uint32_t low, uint32_t size, int low_prot, int *fd,
     return 0;
 }
 
-/* The two pieces of code that are not of any guest. */
+/* movl $value, %gs:exit; ljmp to the exit stub */
+static uint8_t *
+make_exit(uint8_t *p, uint32_t value)
+{
+    uint32_t at = offsetof(struct vx_ctl, exit);
+    *p++ = 0x65, *p++ = 0xc7, *p++ = 0x05;
+    memcpy(p, &at, 4);
+    memcpy(p + 4, &value, 4);
+    p += 8;
+    *p++ = 0xea;
+    memcpy(p, &vx_stub_exit, 4);
+    p[4] = 0x33, p[5] = 0;
+    return p + 6;
+}
+
 static void
 make_stubs(void)
 {
@@ -61,16 +75,24 @@ make_stubs(void)
     *p++ = 0x41, *p++ = 0xff, *p++ = 0x67;  /* 64-bit: jmp *leave(%r15) */
     *p++ = offsetof(struct vx_cpu, leave);
 
-    p = vx_code + 16;
     vx_stub_miss = VX_CODE_BASE + 16;
-    uint32_t at = offsetof(struct vx_ctl, exit), miss = VX_EXIT_MISS;
-    *p++ = 0x65, *p++ = 0xc7, *p++ = 0x05;  /* movl $miss, %gs:exit */
+    make_exit(vx_code + 16, VX_EXIT_MISS);
+
+    vx_stub_return_miss = VX_CODE_BASE + 64;
+    p = vx_code + 64;
+    *p++ = 0x59;                            /* pop ecx */
+    *p++ = 0x65, *p++ = 0x89, *p++ = 0x0d;  /* mov %ecx, %gs:target */
+    uint32_t at = offsetof(struct vx_ctl, target);
     memcpy(p, &at, 4);
-    memcpy(p + 4, &miss, 4);
-    p += 8;
-    *p++ = 0xea;                            /* ljmp $0x33, $exit */
-    memcpy(p, &vx_stub_exit, 4);
-    p[4] = 0x33, p[5] = 0;
+    make_exit(p + 4, VX_EXIT_RETURN_MISS);
+}
+
+int
+vx_stub_recovery(uint32_t host)
+{
+    if (host == vx_stub_return_miss)
+        return VX_RETURNING;
+    return host == vx_stub_return_miss + 1 ? VX_RETURNED : VX_FORWARD;
 }
 
 int
@@ -83,7 +105,7 @@ vx_cache_init(void)
     make_stubs();
     /* Control windows: a page of each thread's own, then the shared tables, read-only. */
     int fd = memfd_create("vx9-tables", MFD_CLOEXEC);
-    size_t size = (size_t)VX_NTABLE * VX_TABLE_SIZE;
+    size_t size = (size_t)VX_NTABLE * 2 * VX_TABLE_SIZE;
     if (fd < 0 || ftruncate(fd, (off_t)size) < 0)
         return -errno;
     tables = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
@@ -145,6 +167,8 @@ table_clear(struct vx_cache *c)
 {
     for (int i = 0; i < VX_TABLE_ENTRIES; i++)
         c->jump[i] = vx_stub_miss;
+    for (int i = 0; i < VX_TABLE_ENTRIES; i++)
+        c->back[i] = vx_stub_return_miss;
 }
 
 void
@@ -209,13 +233,14 @@ vx_cache_activate(struct vx_cache *c)
         vx_cache_flush(old);
         i = old->table;
         old->table = -1;
-        old->jump = NULL;
+        old->jump = old->back = NULL;
     }
     /* Code made for another table holds its address. */
     vx_cache_flush(c);
     table_owner[i] = c;
     c->table = i;
-    c->jump = tables + (size_t)i * VX_TABLE_ENTRIES;
+    c->jump = tables + (size_t)i * 2 * VX_TABLE_ENTRIES;
+    c->back = c->jump + VX_TABLE_ENTRIES;
     table_clear(c);
     return 0;
 }

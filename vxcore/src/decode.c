@@ -4,6 +4,8 @@
  * A cell, found by prefix class, map and opcode, is a row or a group of rows that ModRM
  * selects from.  There is no code here for any single opcode.
  */
+#include "nofpu.h"
+
 #include "decode.h"
 
 #include <string.h>
@@ -66,22 +68,9 @@ allowed(unsigned prefix, unsigned flags, int memory, int modrm)
     return memory || !(prefix & VX_P_SEG);
 }
 
-/* The bytes of displacement that ModRM, with sib behind it, asks for. */
-static unsigned
-displacement(unsigned modrm, unsigned sib)
-{
-    unsigned rm = modrm & 7;
-
-    switch (modrm >> 6) {
-    case 0:
-        return rm == 5 || (rm == 4 && (sib & 7) == 5) ? 4 : 0;
-    case 1:
-        return 1;
-    case 2:
-        return 4;
-    }
-    return 0;
-}
+static const uint8_t displacement[4][8] = {  /* its bytes, by ModRM's mod and rm */
+    {[5] = 4}, {1, 1, 1, 1, 1, 1, 1, 1}, {4, 4, 4, 4, 4, 4, 4, 4}, {0},
+};
 
 int
 vx_decode(const uint8_t *p, unsigned n, uint32_t features, struct vx_insn *in)
@@ -138,19 +127,19 @@ vx_decode(const uint8_t *p, unsigned n, uint32_t features, struct vx_insn *in)
 
     in->modrm = in->sib = in->disp_size = 0;
     if (row->flags & R_MODRM) {
-        unsigned sib = 0;
-
         if (i >= n)
             return beyond;
         in->modrm = i;
         modrm = p[i++];
+        in->disp_size = displacement[modrm >> 6][modrm & 7];
         if (modrm < 0xc0 && (modrm & 7) == 4) {
             if (i >= n)
                 return beyond;
             in->sib = i;
-            sib = p[i++];
+            if (modrm < 0x40 && (p[i] & 7) == 5)
+                in->disp_size = 4;
+            i++;
         }
-        in->disp_size = displacement(modrm, sib);
     } else if (row->immediate == IMM_O) {
         in->disp_size = 4;
     }

@@ -113,20 +113,34 @@ recover(struct vx_cpu *c)
     if (r)
         how = r->recovery;
     else if (c->host_eip - VX_CODE_BASE < VX_PAGE)
-        how = VX_FORWARD;  /* in the stub for jump-table misses */
+        how = vx_stub_recovery(c->host_eip);
     else
         escaped(c), how = 0;
+    uint32_t eip = r ? r->eip : 0;
     c->resume = c->host_eip;
     c->resume_generation = c->memory->cache->generation;
     c->resume_ecx = c->reg[ECX];
     c->resume_esp = c->reg[ESP];
     c->resume_spill = c->ctl->spill;
     c->resume_target = c->ctl->target;
-    c->eip = how == VX_FORWARD ? c->ctl->target : r->eip;
+    switch (how) {
+    case VX_UNPOP:
+        c->reg[ESP] -= 4;
+        break;
+    case VX_FORWARD:
+        eip = c->ctl->target;
+        break;
+    case VX_RETURNING:
+        vx_memory_read(c->memory, c->reg[ESP], &eip, 4);
+        c->reg[ESP] += 4;
+        break;
+    case VX_RETURNED:
+        eip += c->reg[ECX];
+        break;
+    }
+    c->eip = eip;
     if (how != VX_COPY)
         c->reg[ECX] = c->ctl->spill;
-    if (how == VX_UNPOP)
-        c->reg[ESP] -= 4u + r->adjust;
 }
 
 /*
@@ -200,17 +214,22 @@ after_signal(struct vx_cpu *c)
  * 1, a trap for the caller of run; negative, an errno.
  */
 static int
+code_by(struct vx_cpu *c, uint32_t *host,
+        int (*translate)(struct vx_memory *, uint32_t, uint32_t *, uint32_t *))
+{
+    vx_fpu_save(c);  /* the translator calls libc, which uses SSE */
+    uint32_t bad;
+    int err = translate(c->memory, c->eip, host, &bad);
+    if (err == -EAGAIN)  /* the cache was full, and is empty now */
+        err = translate(c->memory, c->eip, host, &bad);
+    return err == -EFAULT ? fault(c, bad, 0) : err;
+}
+
+static int
 code_for(struct vx_cpu *c, uint32_t *host)
 {
     *host = vx_cache_find(c->memory->cache, c->eip);
-    if (*host)
-        return 0;
-    vx_fpu_save(c);  /* the translator calls libc, which uses SSE */
-    uint32_t bad;
-    int err = vx_translate(c->memory, c->eip, host, &bad);
-    if (err == -EAGAIN)  /* the cache was full, and is empty now */
-        err = vx_translate(c->memory, c->eip, host, &bad);
-    return err == -EFAULT ? fault(c, bad, 0) : err;
+    return *host ? 0 : code_by(c, host, vx_translate);
 }
 
 static int
@@ -224,7 +243,14 @@ after_exit(struct vx_cpu *c)
         c->eip = c->ctl->target;
         c->reg[ECX] = c->ctl->spill;
         err = code_for(c, &host);
-        return err ? err : vx_landing(cache, c->eip, host);
+        return err ? err : vx_landing(cache, c->eip, host, 0);
+    }
+    if (index == VX_EXIT_RETURN_MISS) {
+        c->eip = c->ctl->target;
+        c->reg[ECX] = c->ctl->spill;
+        host = vx_cache_find(cache, c->eip);
+        return host ? vx_landing(cache, c->eip, host, 1) :
+               code_by(c, &host, vx_translate_return);
     }
     if (index >= cache->nexit)
         escaped(c);
@@ -285,8 +311,7 @@ loop(struct vx_cpu *c)
     for (;;) {
         c->pending = 0;
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
-        if (c->interrupt) {
-            c->interrupt = 0;
+        if (c->interrupt && __atomic_exchange_n(&c->interrupt, 0, __ATOMIC_SEQ_CST)) {
             trap(c, VX_T_INTERRUPT);
             return 0;
         }
@@ -341,7 +366,7 @@ vx_run(struct vx_cpu *c, int ticks)
     int err = prepare(c);
     if (err < 0)
         return err;
-    c->thread = me;
+    __atomic_store_n(&c->thread, me, __ATOMIC_SEQ_CST);
     vx_timer_arm();
     c->memory->slot->running = 1;
     c->memory->cache->running = 1;
@@ -350,7 +375,7 @@ vx_run(struct vx_cpu *c, int ticks)
     err = loop(c);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     vx_current = NULL;
-    c->thread = 0;
+    __atomic_store_n(&c->thread, 0, __ATOMIC_SEQ_CST);
     c->memory->cache->running = 0;
     c->memory->slot->running = 0;
     vx_fpu_save(c);

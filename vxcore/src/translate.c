@@ -88,9 +88,9 @@ put32(struct emitter *e, uint32_t v)
 
 /* What follows is at the guest's eip, to be recovered as how says. */
 static void
-record(struct emitter *e, uint32_t eip, int how, uint32_t adjust)
+record(struct emitter *e, uint32_t eip, int how)
 {
-    struct vx_record r = {(uint16_t)e->n, (uint16_t)how, (uint16_t)adjust, eip};
+    struct vx_record r = {(uint16_t)e->n, (uint16_t)how, eip};
     if (vx_cache_record(e->cache, r) < 0)
         e->failed = 1;
 }
@@ -151,18 +151,12 @@ load_ecx(struct emitter *e, uint32_t offset)
     put_gs(e, 0x8b, ECX, offset);
 }
 
-static uint32_t
-table_offset(struct vx_cache *c)
-{
-    return VX_TABLE_OFFSET + (uint32_t)c->table * VX_TABLE_SIZE;
-}
-
 /* jmp gs:[table + ecx*4], ecx being the low half of the target. */
 static void
-put_table_jump(struct emitter *e)
+put_table_jump(struct emitter *e, int back)
 {
     BYTES(e, 0x65, 0xff, 0x24, 0x8d);
-    put32(e, table_offset(e->cache));
+    put32(e, VX_TABLE_OFFSET + (uint32_t)(2 * e->cache->table + back) * VX_TABLE_SIZE);
 }
 
 static void
@@ -357,9 +351,9 @@ emit_loop(struct emitter *e, struct step *s)
 {
     keep_together(e, 5);
     BYTES(e, s->in.opcode, 2);
-    record(e, eip_after(e, s), VX_COPY, 0);
+    record(e, eip_after(e, s), VX_COPY);
     BYTES(e, 0xeb, 5);
-    record(e, branch_target(e, s), VX_COPY, 0);
+    record(e, branch_target(e, s), VX_COPY);
     put8(e, 0xe9);
     put_branch_field(e, branch_target(e, s), s->to);
 }
@@ -369,26 +363,40 @@ emit_call(struct emitter *e, struct step *s)
 {
     put8(e, 0x68);
     put32(e, eip_after(e, s));
-    record(e, branch_target(e, s), VX_COPY, 0);
+    record(e, branch_target(e, s), VX_COPY);
     put_jump(e, branch_target(e, s), -1);
 }
 
+/*
+ * A return goes through the return table, and the landing that it finds there pops the
+ * address and checks it.  The address is read here first, so that a return that faults does so
+ * at its own place.
+ */
 static void
 emit_return(struct emitter *e, struct step *s)
 {
-    uint32_t eip = eip_of(e, s), more = s->in.action == VX_A_RETN ? s->in.value & 0xffff : 0;
     save_ecx(e, SPILL);
-    record(e, eip, VX_BACK, 0);
-    put8(e, 0x59);                      /* pop ecx */
-    record(e, eip, VX_UNPOP, 0);
-    save_ecx(e, TARGET);
-    if (more) {
-        BYTES(e, 0x8d, 0xa4, 0x24);     /* lea more(esp), esp */
-        put32(e, more);
-        record(e, eip, VX_UNPOP, more);
-    }
+    record(e, eip_of(e, s), VX_BACK);
+    BYTES(e, 0x8b, 0x0c, 0x24);         /* mov (esp), ecx */
     BYTES(e, 0x0f, 0xb7, 0xc9);         /* movzx cx, ecx */
-    put_table_jump(e);
+    put_table_jump(e, 1);
+}
+
+/* One that drops arguments is rare, and goes the way of jumps. */
+static void
+emit_return_dropping(struct emitter *e, struct step *s)
+{
+    uint32_t eip = eip_of(e, s);
+    save_ecx(e, SPILL);
+    record(e, eip, VX_BACK);
+    put8(e, 0x59);                      /* pop ecx */
+    record(e, eip, VX_UNPOP);
+    save_ecx(e, TARGET);
+    BYTES(e, 0x8d, 0xa4, 0x24);         /* lea n(esp), esp */
+    put32(e, (uint32_t)s->in.value & 0xffff);
+    record(e, eip, VX_FORWARD);
+    BYTES(e, 0x0f, 0xb7, 0xc9);         /* movzx cx, ecx */
+    put_table_jump(e, 0);
 }
 
 /*
@@ -404,7 +412,7 @@ emit_indirect(struct emitter *e, struct step *s)
     const uint8_t *p = e->guest + s->at;
     unsigned modrm = s->in.modrm;    /* mov takes the same operand bytes */
     save_ecx(e, SPILL);
-    record(e, eip, VX_BACK, 0);
+    record(e, eip, VX_BACK);
     put8(e, 0x8b);
     put8(e, (p[modrm] & 0xc7) | ECX << 3);
     put(e, p + modrm + 1, (uint32_t)s->in.length - modrm - 1);
@@ -414,7 +422,7 @@ emit_indirect(struct emitter *e, struct step *s)
         put32(e, eip_after(e, s));
     }
     keep_together(e, 2);
-    record(e, eip, VX_FORWARD, 0);
+    record(e, eip, VX_FORWARD);
     BYTES(e, 0x8d, 0x89);               /* lea -predicted(ecx), ecx */
     uint32_t site = e->n;
     put32(e, 0);
@@ -425,7 +433,7 @@ emit_indirect(struct emitter *e, struct step *s)
     put32(e, 0);                        /* falls to: */
     BYTES(e, 0x65, 0x0f, 0xb7, 0x0d);   /* movzx gs:target, ecx (16 bits) */
     put32(e, TARGET);
-    put_table_jump(e);
+    put_table_jump(e, 0);
     put_exit(e, &(struct vx_exit){.kind = VX_X_INDIRECT, .site = e->base + site});
 }
 
@@ -440,7 +448,7 @@ emit_step(struct emitter *e, struct step *s)
 {
     const uint8_t *p = e->guest + s->at;
     uint32_t eip = eip_of(e, s), after = eip_after(e, s);
-    record(e, eip, VX_COPY, 0);
+    record(e, eip, VX_COPY);
     if (s->head)
         align(e, head_alignment(s));
     s->host = (uint16_t)e->n;
@@ -464,8 +472,10 @@ emit_step(struct emitter *e, struct step *s)
         emit_call(e, s);
         break;
     case VX_A_RET:
-    case VX_A_RETN:
         emit_return(e, s);
+        break;
+    case VX_A_RETN:
+        emit_return_dropping(e, s);
         break;
     case VX_A_JMPR:
     case VX_A_CALLR:
@@ -509,7 +519,7 @@ emit(struct emitter *e)
     for (int i = 0; i < e->nstep; i++)
         emit_step(e, &e->step[i]);
     if (e->open) {
-        record(e, e->end, VX_COPY, 0);
+        record(e, e->end, VX_COPY);
         put_jump(e, e->end, -1);
     }
     for (int i = 0; i < e->nfixup; i++) {
@@ -518,7 +528,7 @@ emit(struct emitter *e)
         if (f->to >= 0)
             to = e->step[f->to].host;
         else {
-            record(e, f->eip, VX_COPY, 0);
+            record(e, f->eip, VX_COPY);
             put_exit(e, &(struct vx_exit){.kind = VX_X_LINK, .eip = f->eip,
                                           .site = e->base + f->field});
         }
@@ -544,16 +554,67 @@ publish(struct emitter *e)
     return err;
 }
 
-int
-vx_translate(struct vx_memory *m, uint32_t eip, uint32_t *host, uint32_t *bad)
+/*
+ * A landing is where a table entry points: it sees whether the target is its own.  One in the
+ * jump table passes another's on to the landing that had the entry before, or to the miss
+ * stub; one in the return table, to the jump table.
+ */
+static void
+emit_landing(struct emitter *e, uint32_t eip, int back)
 {
-    static struct emitter emitter;  /* under vx_lock */
-    struct emitter *e = &emitter;
-    struct vx_cache *c = m->cache;
+    if (back) {
+        record(e, 0, VX_RETURNING);
+        put8(e, 0x59);                  /* pop ecx */
+        record(e, 0, VX_RETURNED);
+    } else {
+        record(e, 0, VX_FORWARD);
+        load_ecx(e, TARGET);
+    }
+    BYTES(e, 0x8d, 0x89);               /* lea -eip(ecx), ecx */
+    put32(e, 0u - eip);
+    if (back) {
+        record(e, eip, VX_RETURNED);
+        BYTES(e, 0xe3, 24);             /* jecxz mine */
+        BYTES(e, 0x8d, 0x89);           /* lea eip(ecx), ecx */
+        put32(e, eip);
+        record(e, 0, VX_RETURNED);
+        save_ecx(e, TARGET);
+        record(e, 0, VX_FORWARD);
+        BYTES(e, 0x0f, 0xb7, 0xc9);     /* movzx cx, ecx */
+        put_table_jump(e, 0);
+        record(e, eip, VX_RETURNED);    /* mine: ecx is 0 */
+    } else {
+        BYTES(e, 0xe3, 5, 0xe9);        /* jecxz mine; jmp */
+        put32(e, e->cache->jump[eip % VX_TABLE_ENTRIES] - (e->base + e->n + 4));
+    }
+    load_ecx(e, SPILL);
+}
+
+static void
+begin(struct emitter *e, struct vx_cache *c, uint32_t eip)
+{
     e->cache = c;
     e->eip = eip;
     e->n = 0;
+    e->record = c->nrecord;
     e->failed = e->nstep = e->nfixup = 0;
+}
+
+static void
+set_entry(struct vx_cache *c, uint32_t eip, int back, uint32_t host)
+{
+    uint32_t *entry = (back ? c->back : c->jump) + eip % VX_TABLE_ENTRIES;
+    __atomic_store_n(entry, host, __ATOMIC_RELEASE);
+}
+
+static struct emitter emitter;  /* under vx_lock */
+
+static int
+translate(struct vx_memory *m, uint32_t eip, int landing, uint32_t *host, uint32_t *bad)
+{
+    struct emitter *e = &emitter;
+    struct vx_cache *c = m->cache;
+    begin(e, c, eip);
     int err = scan(e, m, bad);
     if (err < 0)
         return err;
@@ -562,55 +623,53 @@ vx_translate(struct vx_memory *m, uint32_t eip, uint32_t *host, uint32_t *bad)
     for (int i = 0; i < e->nstep; i++)
         if (e->step[i].head && head_alignment(&e->step[i]) > boundary)
             boundary = head_alignment(&e->step[i]);
-    err = vx_cache_room(c, (uint32_t)e->nstep * INSN_ROOM + INSN_ROOM, boundary, &e->base);
+    err = vx_cache_room(c, (uint32_t)(e->nstep + 2) * INSN_ROOM, boundary, &e->base);
     if (err < 0)
         return err;
-    e->record = c->nrecord;
+    if (landing)
+        emit_landing(e, eip, 1);
     emit(e);
     err = publish(e);
     if (err < 0) {  /* out of memory half-way: what there is may be inconsistent */
         vx_cache_flush(c);
         return err;
     }
+    if (landing)
+        set_entry(c, eip, 1, e->base);
     c->count.fragments++;
     c->count.instructions += (uint64_t)e->nstep;
     *host = e->base + e->step[0].host;
     return 0;
 }
 
-/*
- * A landing is where a jump-table entry points: it sees whether the target is its own, and if
- * not, passes it on to the landing that had the entry before, or to the miss stub.
- */
 int
-vx_landing(struct vx_cache *c, uint32_t eip, uint32_t host)
+vx_translate(struct vx_memory *m, uint32_t eip, uint32_t *host, uint32_t *bad)
 {
-    static struct emitter emitter;
+    return translate(m, eip, 0, host, bad);
+}
+
+int
+vx_translate_return(struct vx_memory *m, uint32_t eip, uint32_t *host, uint32_t *bad)
+{
+    return translate(m, eip, 1, host, bad);
+}
+
+int
+vx_landing(struct vx_cache *c, uint32_t eip, uint32_t host, int back)
+{
     struct emitter *e = &emitter;
-    e->cache = c;
-    e->n = 0;
-    e->failed = 0;
+    begin(e, c, eip);
     int err = vx_cache_room(c, INSN_ROOM, 16, &e->base);
     if (err == -EAGAIN)
         return 0;  /* flushed: there will be another miss */
     if (err < 0)
         return err;
-    e->record = c->nrecord;
-    uint32_t *entry = &c->jump[eip % VX_TABLE_ENTRIES];
-    record(e, eip, VX_FORWARD, 0);
-    load_ecx(e, TARGET);
-    BYTES(e, 0x8d, 0x89);               /* lea -eip(ecx), ecx */
-    put32(e, 0u - eip);
-    BYTES(e, 0xe3, 5, 0xe9);            /* jecxz mine; jmp */
-    put32(e, *entry - (e->base + e->n + 4));
-    load_ecx(e, SPILL);
+    emit_landing(e, eip, back);
     put8(e, 0xe9);
     put32(e, host - (e->base + e->n + 4));
-    if (e->failed)
-        return -ENOMEM;
-    err = vx_cache_publish(c, e->base, e->code, e->n, e->record);
+    err = e->failed ? -ENOMEM : vx_cache_publish(c, e->base, e->code, e->n, e->record);
     if (err == 0)
-        __atomic_store_n(entry, e->base, __ATOMIC_RELEASE);
+        set_entry(c, eip, back, e->base);
     return err;
 }
 

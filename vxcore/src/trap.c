@@ -198,15 +198,21 @@ use_altstack(struct thread *t)
 }
 
 /*
- * faulthandler installs and removes its own handlers and alternate stack when it is enabled
- * and disabled.  Told its state, put ours back when it has changed.
+ * faulthandler takes the fault signals, and the alternate stack of the thread, when it is
+ * enabled, and gives back what it found when disabled.  Told its state before each run, put
+ * ours back when they are gone: that it is enabled does not tell when it was.
  */
 int
 vx_trap_refresh(int python)
 {
-    if (self->python == python)
+    if (!python && self->python == python)
         return 0;
     self->python = python;
+    struct sigaction a;
+    if (sigaction(SIGSEGV, NULL, &a) < 0)
+        return -errno;
+    if ((a.sa_flags & SA_SIGINFO) && a.sa_sigaction == on_fault)
+        return 0;
     int err = vx_trap_install();
     return err < 0 ? err : use_altstack(self);
 }
@@ -297,9 +303,11 @@ vx_thread_init(struct vx_ctl **ctl, uint16_t *selector)
 void
 vx_cpu_interrupt(struct vx_cpu *c)
 {
-    c->interrupt = 1;
+    /* One signal at a time: they are queued, and would be handled one by one. */
+    if (__atomic_exchange_n(&c->interrupt, 1, __ATOMIC_SEQ_CST))
+        return;
     c->pending = 1;
-    pid_t thread = c->thread;
+    pid_t thread = __atomic_load_n(&c->thread, __ATOMIC_SEQ_CST);
     if (thread)
         syscall(SYS_tgkill, getpid(), thread, SIG_TICK);
 }

@@ -50,12 +50,14 @@ struct vx_ctl {
     uint32_t exit;    /* which exit was taken: index into the cache's exits */
 };
 enum {
-    VX_TABLE_OFFSET = 0x10000,         /* of the first table in a control window */
+    VX_TABLE_OFFSET = 0x10000,         /* of the first pair of tables in a control window */
     VX_TABLE_ENTRIES = 0x10000,        /* indexed by the low 16 bits of a guest address */
     VX_TABLE_SIZE = VX_TABLE_ENTRIES * 4,
-    VX_NTABLE = 120,
+    VX_NTABLE = 60,                    /* pairs: for jumps, for returns */
 };
-#define VX_EXIT_MISS 0xffffffffu       /* vx_ctl.exit: a jump-table miss */
+/* vx_ctl.exit when it is not an index: */
+#define VX_EXIT_MISS 0xffffffffu         /* a jump-table miss */
+#define VX_EXIT_RETURN_MISS 0xfffffffeu  /* a return-table miss */
 
 /* ---- page store (store.c) ---- */
 
@@ -150,16 +152,17 @@ uint16_t vx_control_selector(int thread);
 
 /* How to put right the guest's registers when interrupted at an emitted instruction. */
 enum vx_recovery {
-    VX_COPY,     /* they are right; eip is the record's */
-    VX_BACK,     /* undo: ecx = spill; eip is the record's */
-    VX_UNPOP,    /* undo: also esp -= 4 + adjust */
-    VX_FORWARD,  /* done but for ecx = spill; eip = target */
+    VX_COPY,       /* they are right; eip is the record's */
+    VX_BACK,       /* undo: ecx = spill; eip is the record's */
+    VX_UNPOP,      /* undo: also esp -= 4 */
+    VX_FORWARD,    /* all done but ecx = spill; eip = target */
+    VX_RETURNING,  /* do a return's pop: eip = what esp points to, esp += 4; ecx = spill */
+    VX_RETURNED,   /* eip = ecx + the record's; ecx = spill */
 };
 
 struct vx_record {
-    uint16_t offset : 14;  /* of the emitted instruction in its block */
-    uint16_t recovery : 2;
-    uint16_t adjust;
+    uint16_t offset;       /* of the emitted instruction in its block */
+    uint16_t recovery;
     uint32_t eip;
 };
 enum { VX_BLOCK_MAX = 1 << 14 };  /* bytes */
@@ -204,8 +207,8 @@ struct vx_cache {
     uint64_t used;            /* tick of last use */
     int refs;                 /* Python handle and memories */
     int running;
-    int table;                /* index of its jump table, or -1 */
-    uint32_t *jump;           /* the table, writable view */
+    int table;                /* index of its pair of tables, or -1 */
+    uint32_t *jump, *back;    /* for jumps and for returns, writable view */
     int chunk;                /* being filled, or -1 */
     uint32_t nentry, capentry;
     struct vx_entry *entry;   /* hash by eip, open addressing */
@@ -220,8 +223,12 @@ struct vx_cache {
     } count;
 };
 
-extern uint32_t vx_stub_exit;  /* 64-bit code: leave to the continuation in r15's cpu */
-extern uint32_t vx_stub_miss;  /* 32-bit code: a jump-table miss */
+/* Code in the arena that is of no guest: */
+extern uint32_t vx_stub_exit;         /* 64-bit: leave to the continuation in r15's cpu */
+extern uint32_t vx_stub_miss;         /* a jump-table miss */
+extern uint32_t vx_stub_return_miss;  /* a return-table miss; pops the address */
+/* How to recover from an interrupt at host, in one of them. */
+int vx_stub_recovery(uint32_t host);
 
 int vx_cache_init(void);
 struct vx_cache *vx_cache_new(void);
@@ -253,8 +260,10 @@ vx_code_view(uint32_t host)  /* the writable view of emitted code */
  * instruction can be fetched; -EAGAIN: the cache was full and is flushed; -ENOMEM.
  */
 int vx_translate(struct vx_memory *, uint32_t eip, uint32_t *host, uint32_t *bad);
-/* Put eip into the jump table, so that indirect transfers find host. */
-int vx_landing(struct vx_cache *, uint32_t eip, uint32_t host);
+/* The same for a place that is returned to: with a landing, in the return table. */
+int vx_translate_return(struct vx_memory *, uint32_t eip, uint32_t *host, uint32_t *bad);
+/* Put eip into the jump or the return table, so that indirect transfers find host. */
+int vx_landing(struct vx_cache *, uint32_t eip, uint32_t host, int back);
 /* Teach the inline cache at site. */
 void vx_predict(struct vx_cache *, const struct vx_exit *, uint32_t eip, uint32_t host);
 
