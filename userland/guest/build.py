@@ -207,7 +207,8 @@ def build(out_dir: Path | str = BINARIES, work: Path = WORK) -> list[Path]:
     wanted = commands()
     products = [out / name for name in wanted]
     lib = library(work)
-    stamp = out / ".stamp"
+    place = hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:16]
+    stamp = work / f"stamp-{place}"  # not beside the programs, which are packed into wheels
     digest = _digest(lib.compiler)
     if _current(stamp, digest, products):
         return products

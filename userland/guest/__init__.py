@@ -1,0 +1,1 @@
+"""Guest programs: their C library, their sources, and the tools that build them."""
