@@ -131,6 +131,7 @@ class Kernel:
         if memory is not None:
             self.quota.memory = memory
         self.errors = 0  # unexpected exceptions in system calls
+        self.limits_met: set[str] = set()  # which quotas a process was refused for
         self.cycle_hz = 0
         self.procs: dict[int, Proc] = {}
         self.threaded = False

@@ -6,10 +6,10 @@ Source: brk(2), segattach(2), segbrk(2), segflush(2), semacquire(2).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
-from vx9.fs.errors import EBADARG, PlanError
+from vx9.fs.errors import EBADARG, ENOVMEM, ESOVERLAP, PlanError
 from vx9.kernel.sched import Rendez
 
 if TYPE_CHECKING:
@@ -25,19 +25,29 @@ def _space(p: Proc) -> Space:
     return p.space
 
 
+def _grow(p: Proc, call: Callable[..., int], *args: object) -> int:
+    """Ask for memory; that a limit was met is remembered, for the host's user to be told."""
+    try:
+        return call(*args)
+    except PlanError as error:
+        if str(error) in (ENOVMEM, ESOVERLAP):
+            p.kernel.limits_met.add("memory")
+        raise
+
+
 def sys_brk_(p: Proc, end: int) -> int:
     """brk(2)."""
-    return _space(p).brk(end)
+    return _grow(p, _space(p).brk, end)
 
 
 def sys_segbrk(p: Proc, segment: int, end: int) -> int:
     """segbrk(2)."""
-    return _space(p).segbrk(segment, end)
+    return _grow(p, _space(p).segbrk, segment, end)
 
 
 def sys_segattach(p: Proc, attr: int, kind: str, address: int, length: int) -> int:
     """segattach(2)."""
-    return _space(p).attach(attr, kind, address, length)
+    return _grow(p, _space(p).attach, attr, kind, address, length)
 
 
 def sys_segdetach(p: Proc, address: int) -> int:

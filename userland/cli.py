@@ -7,10 +7,10 @@ needs is imported by the function that runs it, never at the top of this file.
 import argparse
 import os
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
-from vx9.userland.errors import OUR_ERROR, Refusal
+from vx9.userland.errors import INTERRUPTED, OUR_ERROR, Refusal
 
 EPILOG = """\
 exit status of run: the program's own; 124 time limit, 125 vx9 cannot do what was asked,
@@ -47,14 +47,37 @@ def seconds(text: str) -> float:
     return value
 
 
-def common_options(parser: argparse.ArgumentParser) -> None:
-    """The options of everything that makes a kernel."""
-    add = parser.add_argument
-    add("--bind", action="append", default=[], metavar="HOST[:GUEST][:ro|rw]",
+class Common(argparse.Namespace):
+    """The options of everything that makes a kernel, with what they are when not given.
+
+    They may stand before and after the command's name, and then add up.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(bind=[], root=None, rw=False, env=[], inherit_env=False, cwd=None,
+                         memory=None, user=None, strace=False, strace_out=None, line=None)
+
+
+class Gather(argparse.Action):
+    """Append to the list in `const`, which all parsers share."""
+
+    def __call__(self, _parser: argparse.ArgumentParser, namespace: argparse.Namespace,
+                 values: object, _option: str | None = None) -> None:
+        """One more."""
+        self.const.append(values)
+        setattr(namespace, self.dest, self.const)
+
+
+def common_options(parser: argparse.ArgumentParser, start: Common) -> None:
+    """Add them to a parser."""
+    def add(name: str, **more: Any) -> None:
+        parser.add_argument(name, default=argparse.SUPPRESS, **more)
+
+    add("--bind", action=Gather, const=start.bind, metavar="HOST[:GUEST][:ro|rw]",
         help="give a host folder, at the same path or at GUEST; read-only unless :rw")
     add("--root", metavar="DIR", help="a host folder is the guest's / (read-only unless --rw)")
     add("--rw", action="store_true", help="the current folder (and --root) may be written")
-    add("--env", action="append", default=[], metavar="NAME[=VALUE]",
+    add("--env", action=Gather, const=start.env, metavar="NAME[=VALUE]",
         help="set a variable, or pass on the host's")
     add("--inherit-env", action="store_true", help="pass on all of the host's variables")
     add("--cwd", metavar="DIR", help="start in this folder of the guest's name space")
@@ -64,28 +87,37 @@ def common_options(parser: argparse.ArgumentParser) -> None:
     add("--strace-out", metavar="FILE", help="print them to FILE instead")
 
 
-def parser() -> Parser:
-    """The whole command line."""
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The whole command line.  Raises Refusal."""
+    start = Common()
+    return parser(start).parse_args(arguments, start)
+
+
+def parser(start: Common) -> Parser:
+    """What is understood."""
     top = Parser(prog="vx9", allow_abbrev=False,
                  description="Plan 9 programs in a sandbox; without a command, a shell.")
     top.add_argument("--version", action="store_true", help="print the version")
-    top.add_argument("-c", metavar="LINE", dest="line", help="run one command line and exit")
-    common_options(top)
+    common_options(top, start)
+    line = {"metavar": "LINE", "dest": "line", "default": argparse.SUPPRESS,
+            "help": "run one command line and exit"}
+    top.add_argument("-c", **line)
     commands = top.add_subparsers(dest="command", metavar="command", parser_class=Parser)
 
     run = commands.add_parser(
         "run", help="run one guest program; the exit status follows it",
         usage="vx9 run [options] program [argument ...]", allow_abbrev=False, epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    common_options(run)
-    run.add_argument("--timeout", type=seconds, metavar="TIME", help="kill it after this time")
+    common_options(run, start)
+    run.add_argument("--timeout", type=seconds, default=None, metavar="TIME",
+                     help="kill it after this time")
     run.add_argument("program", help="a file of the host, or a name in the guest's /bin")
     run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="argument")
 
     shell = commands.add_parser("shell", help="an interactive shell (the default)",
                                 allow_abbrev=False)
-    shell.add_argument("-c", metavar="LINE", dest="line", help="run one command line and exit")
-    common_options(shell)
+    shell.add_argument("-c", **line)
+    common_options(shell, start)
 
     bench = commands.add_parser("bench", help="the benchmarks, side by side with native code",
                                 allow_abbrev=False)
@@ -110,10 +142,10 @@ def dispatch(options: argparse.Namespace) -> int:
     return shell(options)
 
 
-def guarded(arguments: Sequence[str]) -> int:
-    """Parse and dispatch; every refusal is one line and its exit status."""
+def guarded(do: Callable[[], int]) -> int:
+    """Do it; every refusal is one line and its exit status."""
     try:
-        return dispatch(parser().parse_args(arguments))
+        return do()
     except Refusal as refusal:
         sys.stderr.write(f"vx9: {refusal}\n")
         return refusal.status
@@ -122,23 +154,28 @@ def guarded(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return OUR_ERROR
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
+    except Exception as error:
+        # The core says what it misses of the host; anything else is a fault of vx9's own.
+        if type(error).__name__ == "CoreError":
+            sys.stderr.write(f"vx9: {error}\n")
+        else:
+            import traceback
+            traceback.print_exc()
+            sys.stderr.write("vx9: internal error: please report the lines above\n")
+        return OUR_ERROR
 
 
 def main() -> int:
     """The console script vx9."""
-    return guarded(sys.argv[1:])
+    return guarded(lambda: dispatch(parse(sys.argv[1:])))
 
 
 def go_exec() -> int:
     """The console script go_plan9_386_exec: what `go test` and `go run` look for on PATH."""
-    if len(sys.argv) < 2:
-        sys.stderr.write("vx9: usage: go_plan9_386_exec program [argument ...]; go test runs it\n")
-        return OUR_ERROR
-    try:
-        options = parser().parse_args(["run", "--rw", "--inherit-env", *sys.argv[1:]])
+    def run_test() -> int:
+        if len(sys.argv) < 2:
+            raise Refusal("go_plan9_386_exec: no program; go test runs it with one")
         from vx9.userland.run import run
-        return run(options, go=True)
-    except Refusal as refusal:
-        sys.stderr.write(f"vx9: {refusal}\n")
-        return refusal.status
+        return run(parse(["run", "--rw", "--inherit-env", *sys.argv[1:]]), go=True)
+    return guarded(run_test)

@@ -122,4 +122,18 @@ def run(options: argparse.Namespace, go: bool = False) -> int:
     env = grants.environment(os.environ, options.env, options.inherit_env,
                              options.user or session.USER, tmpdir)
     with session.kernel(options, extra) as kernel:
-        return wait(options.program, start(kernel, options, program, env), options.timeout)
+        handle = start(kernel, options, program, env)
+        code = wait(options.program, handle, options.timeout)
+        if code and "memory" in kernel.limits_met:
+            limit = f"limit of {size_text(options.memory)} " if options.memory else "limit "
+            raise Refusal(f"{options.program}: memory {limit}reached; give a larger --memory",
+                          errors.KILLED)
+        return code
+
+
+def size_text(size: int) -> str:
+    """Bytes as --memory takes them: 64M."""
+    for shift, unit in ((30, "G"), (20, "M"), (10, "K")):
+        if size % (1 << shift) == 0:
+            return f"{size >> shift}{unit}"
+    return str(size)

@@ -11,7 +11,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from vx9.fs.dir import OREAD, OTRUNC, OWRITE
+from vx9.fs.dir import OREAD, OTRUNC, OWRITE, unpack_all
 from vx9.fs.errors import PlanError
 from vx9.userland import session
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vx9.kernel.kernel import Handle, Kernel
 
 NEW_FILE: Final = 0o666
+LISTING: Final = 65536  # bytes of a folder's records read at once
 
 
 class Guests:
@@ -52,7 +53,10 @@ class Guests:
             boot = self.kernel.boot
             c = await boot.ns.open(boot, self.absolute(folder), OREAD)
             try:
-                return [d.name for d in await c.readdir(boot)] if c.is_dir else []
+                records = []
+                while c.is_dir and (data := await c.read(boot, LISTING)):
+                    records += unpack_all(data)
+                return [d.name for d in records]
             finally:
                 await c.close()
         try:
