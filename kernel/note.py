@@ -127,10 +127,8 @@ async def deliver(p: Proc) -> None:
              + struct.pack("<I", p.ureg) + pack_ureg(p))
     sp = message - 12
     try:
-        if sp < 0:
-            raise MemoryFault
         p.mem.check(p.notify, 1, False)
-        p.mem.write(sp, frame)
+        p.mem.write(sp & _MASK, frame)
     except MemoryFault:
         await p.complain("suicide: bad address in notify")
         raise ProcExit("Suicide", cause="sys: bad address in notify") from None

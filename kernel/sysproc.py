@@ -84,12 +84,13 @@ def _fork(p: Proc, flags: int) -> int:
     kernel.check_process_quota()
     try:
         new_space = space.copy(share=bool(flags & RFMEM))
+        cpu = Cpu(new_space.memory)
     except CoreError as error:
         raise PlanError(ENOVMEM) from error
+    cpu.copy_state(p.cpu)
+    cpu.eax = 0
     child = kernel.new_proc(p.user, None if flags & RFNOWAIT else p)
-    child.cpu = Cpu(new_space.memory)
-    child.cpu.copy_state(p.cpu)
-    child.cpu.eax = 0
+    child.cpu = cpu
     child.set_space(new_space)
     new_space.stack.obj.write(new_space.stack.size - tos.SIZE + tos.PID,
                               struct.pack("<I", child.pid))

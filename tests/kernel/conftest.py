@@ -79,6 +79,9 @@ class ScriptedCpu:
         else:
             setattr(self.real, name, value)
 
+    def copy_state(self, other: Any) -> None:
+        self.real.copy_state(other.real)
+
     def run(self, quantum_us: int = 10_000) -> Any:
         assert self.script is not None
         return next(self.script)
@@ -124,6 +127,10 @@ class Guest:
         yield trap(TrapKind.INT, 0x40)
         result = p.cpu.eax
         return result - (1 << 32) if result >= 1 << 31 else result
+
+    def trap(self, kind: int, **more: Any) -> Iterator[Any]:
+        """yield from it: a trap that is no system call."""
+        yield trap(kind, **more)
 
     def fails(self, name: str, *args: int) -> Iterator[Any]:
         """yield from it: a call that must fail; its error string."""
