@@ -626,3 +626,11 @@ def capabilities():
         "features": ("fpu", "tsc", "cx8", "cmov", "mmx", "fxsr", "sse", "sse2", "sse3"),
         "unsafe_signal": signal or None,
     }
+
+
+def _limit_arena(int chunks):
+    """Use no more than so many MiB of the code arena from now on (for tests)."""
+    start()
+    lock()
+    vx_cache_limit(chunks)
+    unlock()

@@ -22,12 +22,15 @@ IMPLICIT: Final = (
     "none push pop pusha popa enter leave xlat maskmov lods scas stos movs cmps".split()
 )
 STACK: Final = {"push", "pop", "pusha", "popa", "enter", "leave"}
+LOADS: Final = {"pop", "popa", "enter", "leave", "xlat", "lods", "scas", "movs", "cmps"}
+STORES: Final = {"push", "pusha", "enter", "maskmov", "stos", "movs"}
 # How a row's flags are called in C, and which attribute sets them.
-FLAGS: Final = (
-    "modrm lock o16 dropf3 pad cs hint notrack bits fp memory load store stack".split()
-)
-ATTRIBUTES: Final = set(FLAGS[1:10]) | set(ACCESS) | set(IMPLICIT[1:9]) | {"rep", "repz"}
-IMMEDIATES: Final = "none Ib Ibs Iw Iz Jb Jz O IwIb".split()
+FLAGS: Final = "modrm lock o16 dropf3 pad cs hint notrack bits memory absolute signed".split()
+ATTRIBUTES: Final = {"fp"} | set(FLAGS[1:9]) | set(ACCESS) | set(IMPLICIT[1:9]) | {"rep", "repz"}
+IMMEDIATES: Final = {  # bytes: with 32-bit operands, with 16-bit operands
+    "": (0, 0), "Ib": (1, 1), "Ibs": (1, 1), "Iw": (2, 2), "Iz": (4, 2), "Jb": (1, 1),
+    "Jz": (4, 4), "IwIb": (3, 3),
+}  # fmt: skip
 SIZES: Final = {  # bytes: with 32-bit operands, with 16-bit operands
     "": (0, 0), "b": (1, 1), "w": (2, 2), "d": (4, 4), "v": (4, 2), "z": (4, 2), "q": (8, 8),
     "t": (10, 10), "x": (16, 16), "a": (8, 4), "p": (6, 6), "env": (28, 14), "sav": (108, 94),
@@ -132,11 +135,8 @@ class Row:
         return named[0] if named else self.string()
 
     def immediate(self) -> str:
-        """Which bytes follow ModRM."""
+        """Which bytes follow ModRM and displacement."""
         found = "".join(o for o in self.operands if self.kind(o) in tuple("IJ"))
-        if self.memory().startswith("O"):
-            found += "O"
-        found = found or "none"
         if found not in IMMEDIATES:
             self.fail(f"bad immediate {found}")
         return found
@@ -168,22 +168,34 @@ class Row:
     def flags(self) -> set[str]:
         """The C flags of the row, without VX_R_."""
         flags = set(self.attributes & set(FLAGS))
-        implicit = self.implicit()
         if self.modrm != "-":
             flags |= {"modrm"}
-        if self.memory() or implicit not in {"none"} | STACK:
+        if self.memory() or self.implicit() not in {"none"} | STACK:
             flags |= {"memory"}  # takes a segment prefix, if it is memory
-        if implicit in {"lods", "scas", "movs", "cmps", "xlat", "pop", "popa", "leave", "enter"}:
-            flags |= {"load"}
-        if implicit in {"push", "pusha", "enter", "maskmov", "stos", "movs"}:
-            flags |= {"store"}
-        if implicit in STACK:
-            flags |= {"stack"}
-        if re.fullmatch("D[89A-F]", self.opcode) or any(
-            self.kind(o) in tuple("PQNVWU") for o in self.operands
-        ):
-            flags |= {"fp"}
+        if self.memory().startswith("O"):
+            flags |= {"absolute"}
+        if self.immediate() in {"Ibs", "Jb"}:
+            flags |= {"signed"}
         return flags
+
+    def always(self) -> list[str]:
+        """What the instruction does whatever its operand: the VX_ names of decode.h."""
+        does, implicit = [], self.implicit()
+        vector = any(self.kind(o) in tuple("PQNVWU") for o in self.operands)
+        if "fp" in self.attributes or vector or re.fullmatch("D[89A-F]", self.opcode):
+            does.append("fp")
+        if implicit in LOADS:
+            does.append("load")
+        if implicit in STORES:
+            does.append("store")
+        if implicit in STACK:
+            does.append("stack")
+        return does
+
+    def when_memory(self) -> list[str]:
+        """What it does besides when its operand is memory."""
+        access = self.access()
+        return ["memory"] + ["load"] * (access & 1) + ["store"] * (access >> 1)
 
     def check(self) -> None:
         """Refuse what the columns' definition does not allow."""
@@ -210,7 +222,7 @@ class Row:
         sizes = {o[1:] for o in self.operands if self.kind(o) not in ("", "J")}
         if sizes & {"v", "z", "a", "env", "sav"} and "o16" not in self.attributes:
             self.fail("operands of two sizes need o16")
-        for part in (self.cells, self.selects, self.immediate, self.access, self.size, self.flags):
+        for part in (self.cells, self.selects, self.flags, self.access, self.size):
             part()
 
 
@@ -282,6 +294,10 @@ def _enum(name: str, prefix: str, words: list[str] | tuple[str, ...]) -> str:
     return f"enum {name} {{\n" + "".join(f"    {prefix}{w.upper()},\n" for w in words) + "};\n"
 
 
+def _or(prefix: str, words: list[str]) -> str:
+    return "|".join(prefix + w.upper() for w in words) or "0"
+
+
 def c_tables(table: list[Row]) -> str:
     """The text of insns.inc.
 
@@ -297,20 +313,22 @@ def c_tables(table: list[Row]) -> str:
     )
     out.append("#else\n")
     out.append(_enum("implicit", "IMPLICIT_", IMPLICIT))
-    out.append(_enum("immediate", "IMM_", IMMEDIATES))
     out.append(
         "enum {\n" + "".join(f"    R_{w.upper()} = 1 << {i},\n" for i, w in enumerate(FLAGS)) + "};\n"
     )
     out.append(f"enum {{ NROW = {len(table) + 1}, GROUP = {GROUP:#x}, MOD3 = {MOD3} }};\n")
-    out.append("static const struct row table[NROW] = {\n    {.name = \"\"},")
+    out.append("static const struct row table[NROW] = {\n    {0},")
     for row in table:
-        flags = "|".join(f"R_{f.upper()}" for f in FLAGS if f in row.flags()) or "0"
         size, size16 = row.size()
+        imm, imm16 = IMMEDIATES[row.immediate()]
         out.append(
-            f"    {{{flags}, VX_F_{row.feature.upper()}, {size}, {size16},"
-            f" VX_A_{row.action.upper()}, IMM_{row.immediate().upper()},"
-            f" IMPLICIT_{row.implicit().upper()}, {row.access()}, \"{row.name}\"}},"
+            f"    {{{_or('R_', [f for f in FLAGS if f in row.flags()])},"
+            f" VX_F_{row.feature.upper()}, {size}, {size16}, {imm}, {imm16},"
+            f" VX_A_{row.action.upper()}, IMPLICIT_{row.implicit().upper()},"
+            f" {_or('VX_', row.always())}, {_or('VX_', row.when_memory())}}},"
         )
+    out.append("};\n\nstatic const char *const names[NROW] = {\n    \"\",")
+    out += [f"    \"{row.name}\"," for row in table]
     out.append("};\n")
     out.append(f"static const uint16_t cells[{NCLASS}][{len(MAPS)}][256] = {{")
     out.append(_braced(tables.cells))

@@ -55,6 +55,7 @@ cdef extern from "vx.h" nogil:
         uint64_t flushes
     struct vx_cache:
         vx_counters count
+    void vx_cache_limit(int chunks)
     vx_cache *vx_cache_new()
     void vx_cache_unref(vx_cache *)
     void vx_cache_flush(vx_cache *)

@@ -25,6 +25,7 @@ static int code_fd = -1;
 static uint32_t *tables;  /* all jump tables, writable view */
 static struct vx_cache *table_owner[VX_NTABLE];
 static struct vx_chunk chunk[VX_NCHUNK];
+static int nchunk = VX_NCHUNK;  /* how many of them may be used */
 static uint64_t tick;
 
 enum { STUBS = VX_PAGE };  /* at the start of the arena, which chunk 0 does not use */
@@ -130,6 +131,12 @@ vx_cache_init(void)
     close(fd);
     chunk[0].used = STUBS;
     return 0;
+}
+
+void
+vx_cache_limit(int chunks)
+{
+    nchunk = chunks < 1 ? 1 : chunks > VX_NCHUNK ? VX_NCHUNK : chunks;
 }
 
 struct vx_cache *
@@ -299,7 +306,7 @@ static int
 chunk_take(struct vx_cache *c)
 {
     for (;;) {
-        for (int i = 0; i < VX_NCHUNK; i++)
+        for (int i = 0; i < nchunk; i++)
             if (chunk[i].cache == NULL) {
                 chunk[i].cache = c;
                 c->chunk = i;

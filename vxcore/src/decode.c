@@ -15,11 +15,12 @@ struct row {
     uint16_t feature;
     uint16_t size;       /* bytes of memory accessed */
     uint16_t size16;     /* the same after 66 */
+    uint8_t imm;         /* bytes of immediate */
+    uint8_t imm16;       /* the same after 66 */
     uint8_t action;
-    uint8_t immediate;
     uint8_t implicit;    /* the accesses that no operand shows */
-    uint8_t access;      /* to the memory operand: 1 read, 2 write */
-    const char *name;
+    uint8_t always;      /* VX_FP and so on, whatever the operand */
+    uint8_t memory;      /* the same, when the operand is memory */
 };
 
 #define VX_INSNS_TABLES
@@ -33,12 +34,6 @@ enum {
     CLASS = VX_P_66 | VX_P_F3 | VX_P_F2,
     SEGMENTS = VX_P_SEG | VX_P_3E | VX_P_2E,
     REPEATED_66 = 0x80,  /* beside VX_P_ */
-};
-
-static const uint8_t immediate_size[][2] = {  /* with 32-bit operands, with 16-bit ones */
-    [IMM_NONE] = {0, 0}, [IMM_IB] = {1, 1}, [IMM_IBS] = {1, 1}, [IMM_IW] = {2, 2},
-    [IMM_IZ] = {4, 2},   [IMM_JB] = {1, 1}, [IMM_JZ] = {4, 4},  [IMM_O] = {0, 0},
-    [IMM_IWIB] = {3, 3},
 };
 
 static uint32_t
@@ -71,6 +66,21 @@ allowed(unsigned prefix, unsigned flags, int memory, int modrm)
 static const uint8_t displacement[4][8] = {  /* its bytes, by ModRM's mod and rm */
     {[5] = 4}, {1, 1, 1, 1, 1, 1, 1, 1}, {4, 4, 4, 4, 4, 4, 4, 4}, {0},
 };
+
+/* The value of an immediate of so many bytes, where room bytes can be read. */
+static inline int32_t
+immediate(const uint8_t *p, unsigned size, int sign, unsigned room)
+{
+    static const uint32_t mask[] = {0, 0xff, 0xffff, 0xffffff, 0xffffffff};
+    uint32_t value;
+
+    if (room >= sizeof value)
+        memcpy(&value, p, sizeof value);
+    else
+        value = load(p, size);
+    value &= mask[size];
+    return sign ? (int8_t)value : (int32_t)value;
+}
 
 int
 vx_decode(const uint8_t *p, unsigned n, uint32_t features, struct vx_insn *in)
@@ -140,7 +150,7 @@ vx_decode(const uint8_t *p, unsigned n, uint32_t features, struct vx_insn *in)
                 in->disp_size = 4;
             i++;
         }
-    } else if (row->immediate == IMM_O) {
+    } else if (row->flags & R_ABSOLUTE) {
         in->disp_size = 4;
     }
     in->disp = i;
@@ -153,30 +163,13 @@ vx_decode(const uint8_t *p, unsigned n, uint32_t features, struct vx_insn *in)
     unsigned narrow = (prefix & VX_P_66) && (row->flags & R_O16);
     in->operand = narrow ? 2 : 4;
     in->imm = i;
-    in->imm_size = immediate_size[row->immediate][narrow];
+    in->imm_size = narrow ? row->imm16 : row->imm;
     i += in->imm_size;
     if (i > n)
         return beyond;
     in->length = i;
-    in->value = 0;
-    if (in->imm_size) {
-        in->value = load(p + in->imm, in->imm_size);
-        if (row->immediate == IMM_IBS || row->immediate == IMM_JB)
-            in->value = (int8_t)in->value;
-    }
-
-    unsigned flags = 0;
-    if (row->flags & R_FP)
-        flags |= VX_FP;
-    if (row->flags & R_STACK)
-        flags |= VX_STACK;
-    if (row->flags & R_LOAD)
-        flags |= VX_LOAD;
-    if (row->flags & R_STORE)
-        flags |= VX_STORE;
-    if (memory)
-        flags |= VX_MEMORY | (row->access & 1 ? VX_LOAD : 0) | (row->access & 2 ? VX_STORE : 0);
-    in->flags = flags;
+    in->value = immediate(p + in->imm, in->imm_size, row->flags & R_SIGNED, n - in->imm);
+    in->flags = row->always | (memory ? row->memory : 0);
     in->prefix = prefix & ~REPEATED_66;
     in->action = row->action;
     in->row = cell;
@@ -203,7 +196,7 @@ vx_insn_copy(const struct vx_insn *in, const uint8_t *p, uint8_t *out)
 const char *
 vx_insn_name(unsigned row)
 {
-    return row < NROW ? table[row].name : "";
+    return row < NROW ? names[row] : "";
 }
 
 enum { EAX = 0, ECX, EDX, EBX, ESP, EBP, ESI, EDI };
@@ -289,12 +282,12 @@ vx_insn_accesses(const struct vx_insn *in, const uint8_t *p, const uint32_t reg[
         n = put(out, n, reg[ESP], word, 0);
     if (row->implicit >= IMPLICIT_LODS)
         return string_accesses(row->implicit, size, reg, out);
-    if ((in->flags & VX_MEMORY) && row->access) {
+    if ((in->flags & VX_MEMORY) && (row->memory & (VX_LOAD | VX_STORE))) {
         uint32_t address = operand_address(in, p, reg, n ? word : 0);
 
         if (row->flags & R_BITS)
             address += bit_offset(in, p, reg);
-        n = put(out, n, address, size, (row->access & 2) != 0);
+        n = put(out, n, address, size, (row->memory & VX_STORE) != 0);
     }
     switch (row->implicit) {
     case IMPLICIT_PUSH:

@@ -231,6 +231,7 @@ extern uint32_t vx_stub_return_miss;  /* a return-table miss; pops the address *
 int vx_stub_recovery(uint32_t host);
 
 int vx_cache_init(void);
+void vx_cache_limit(int chunks);           /* use so much of the arena only: for tests */
 struct vx_cache *vx_cache_new(void);
 void vx_cache_unref(struct vx_cache *);
 void vx_cache_flush(struct vx_cache *);
