@@ -30,6 +30,9 @@ test: $(VENV)/installed-test
 
 check: $(VENV)/installed-check
 	$(RUN) ruff check $(ARGS)
+	mkdir -p .typecheck/vx9
+	for d in fs images kernel userland vxcore; do ln -sfn ../../$$d .typecheck/vx9/$$d; done
+	ln -sfn ../../vx9pkg/__init__.py .typecheck/vx9/__init__.py
 	$(RUN) mypy
 	$(RUN) pytest -q tests/test_layers.py tests/test_tables.py
 
@@ -48,6 +51,6 @@ $(VENV)/installed-%: $(VENV)/installed
 moved:
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache userland/guest/build images/bin
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .typecheck userland/guest/build images/bin
 	rm -f vxcore/*.so vxcore/_core.c vxcore/src/insns.inc vxcore/src/offsets.h
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

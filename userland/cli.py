@@ -99,7 +99,7 @@ def parser(start: Common) -> Parser:
                  description="Plan 9 programs in a sandbox; without a command, a shell.")
     top.add_argument("--version", action="store_true", help="print the version")
     common_options(top, start)
-    line = {"metavar": "LINE", "dest": "line", "default": argparse.SUPPRESS,
+    line: dict[str, Any] = {"metavar": "LINE", "dest": "line", "default": argparse.SUPPRESS,
             "help": "run one command line and exit"}
     top.add_argument("-c", **line)
     commands = top.add_subparsers(dest="command", metavar="command", parser_class=Parser)

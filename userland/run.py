@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from vx9.userland import errors, grants, session
 from vx9.userland.errors import Refusal
@@ -38,7 +38,7 @@ class Signals:
         self.last: int | None = None
         self.timer: threading.Timer | None = None
 
-    def __enter__(self) -> "Signals":
+    def __enter__(self) -> Self:
         self.old = {number: signal.signal(number, self.on_signal) for number in NOTES}
         return self
 

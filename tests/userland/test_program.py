@@ -7,7 +7,6 @@ import pytest
 from vx9.userland.errors import NOT_A_PROGRAM, NOT_FOUND, Refusal
 from vx9.userland.program import Program, complaint, locate
 
-
 ELF = b"\x7fELF"
 
 

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -78,10 +79,10 @@ def time_workloads(folder: Path, run_guest: Callable[[Path], bytes], label: str)
     for workload in workloads.WORKLOADS:
         host, guest = workloads.native(workload, folder), workloads.guest(workload, folder)
         runs: dict[str, Callable[[], bytes]] = {
-            "native": lambda host=host: workloads.run_host([str(host)]),
-            "guest": lambda guest=guest: run_guest(guest)}
+            "native": partial(workloads.run_host, [str(host)]),
+            "guest": partial(run_guest, guest)}
         if qemu:
-            runs["qemu"] = lambda host=host: workloads.run_host([qemu, str(host)])
+            runs["qemu"] = partial(workloads.run_host, [qemu, str(host)])
         times: dict[str, list[float]] = {name: [] for name in ("native", "guest", "qemu")}
         sums = set()
         for turn in range(ROUNDS):

@@ -28,7 +28,8 @@ def plain(pattern: str) -> str:
 
 def compiled(element: str) -> re.Pattern[str]:
     """One element of a path as a regular expression."""
-    out, at = [], 0
+    out: list[str] = []
+    at = 0
     while at < len(element):
         char, at = element[at], at + 1
         # A ] right after the [ or [~ stands for itself.

@@ -8,12 +8,9 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from vx9.userland.terminal.parse import SyntaxFault, Unfinished, parse
-
-if TYPE_CHECKING:
-    from prompt_toolkit import PromptSession
 
 LINE_MAX: Final = 1 << 20
 

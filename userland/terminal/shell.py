@@ -105,9 +105,11 @@ class Shell:
         """The words that a word stands for: lists join as with ^, patterns become file names."""
         patterns = [""]  # each text escaped, but for the patterns that were written bare
         for part in word:
-            pieces = {"var": lambda text: list(map(glob.escape, self.value(text))),
-                      "quoted": lambda text: [glob.escape(text)],
-                      "bare": lambda text: [text]}[part.kind](part.text)
+            if part.kind == "bare":
+                pieces = [part.text]
+            else:
+                texts = [part.text] if part.kind == "quoted" else self.value(part.text)
+                pieces = list(map(glob.escape, texts))
             if not pieces and len(word) > 1:
                 raise CommandFault(f"${part.text}: an empty list cannot be joined to a word")
             if len(patterns) == len(pieces):
@@ -136,14 +138,14 @@ class Shell:
         if len(pipeline.commands) == 1 and self._inside(pipeline.commands[0]):
             return
         job = Job(text, [])
-        reading: "Chan | None" = None
+        reading: Chan | None = None
         self.foreground = None if pipeline.background else job
         try:
             with contextlib.ExitStack() as stack:
                 if pipeline.background:
                     reading = stack.enter_context(self.guests.opened("/dev/null", "<"))
                 for i, command in enumerate(pipeline.commands):
-                    streams = dict(enumerate(self.guests.standard))
+                    streams: dict[int, int | Chan | None] = dict(enumerate(self.guests.standard))
                     if reading is not None:
                         streams[0] = reading
                     if i < len(pipeline.commands) - 1:
