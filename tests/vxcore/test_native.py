@@ -6,9 +6,11 @@ left behind: registers, flags, x87 and SSE state, memory.
 
 import importlib.util
 import random
+import sys
 from pathlib import Path
 
 import pytest
+
 import vx9.vxcore
 
 from . import elf32
@@ -87,8 +89,6 @@ RECORD = 2048 + 64 + 288
 def table():
     spec = importlib.util.spec_from_file_location("mkinsns", CORE / "mkinsns.py")
     module = importlib.util.module_from_spec(spec)
-    import sys
-
     sys.modules["mkinsns"] = module
     spec.loader.exec_module(module)
     return module, module.rows((CORE / "insns.tab").read_text())
@@ -118,15 +118,9 @@ def encode(mkinsns, row, rng):
         else:
             body += bytes([0xC0 + place - 8])
     text = "    .byte " + ", ".join(hex(x) for x in prefix + body) + "\n"
-    kind = row.immediate()
-    if kind == "O":
+    if row.memory().startswith("O"):
         return text + f"    .long B + {rng.randrange(512)}\n"
-    sizes = {"none": 0, "Ib": 1, "Ibs": 1, "Iw": 2, "Iz": 2 if size16 else 4,
-             "Iv": 2 if size16 else 4, "IwIb": 3}
-    if kind not in sizes:
-        return None
-    n = sizes[kind]
-    if n:
+    if n := mkinsns.IMMEDIATES[row.immediate()][size16]:
         text += "    .byte " + ", ".join(hex(rng.randrange(256)) for _ in range(n)) + "\n"
     return text
 
