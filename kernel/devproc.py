@@ -314,8 +314,6 @@ class Devproc(Refuser):
 
     async def _read_ns(self, p: Proc, fid: Fid, count: int, offset: int) -> bytes:
         at: _Open = fid.aux
-        if offset == 0:
-            at.line, at.lines = 0, p.ns.listing(p)
         if at.lines is None or at.line >= len(at.lines):
             return b""
         line = encode(at.lines[at.line].rstrip("\n") + "\n")
