@@ -73,16 +73,16 @@ void __attribute__((force_align_arg_pointer)) _start(void)
 @pytest.mark.guest
 @pytest.mark.parametrize("flags", [("-O2",), ("-O1", "-msse2", "-mfpmath=sse")])
 def test_thousands_of_interrupts_change_nothing(tmp_path, flags):
-    program = elf32.compile_guest(BUSY, tmp_path / "busy", "-DROUNDS=200000", *flags)
+    program = elf32.compile_guest(BUSY, tmp_path / "busy", "-DROUNDS=100000", *flags)
     expected = elf32.native(program)
-    cpu = elf32.load(program)
+    target: list[Cpu] = []
     stop = threading.Event()
-    count = 0
 
     def pester():
-        nonlocal count
+        count = 0
         while not stop.is_set():
-            cpu.interrupt()
+            for cpu in target:
+                cpu.interrupt()
             count += 1
             for _ in range(count % 50):
                 pass
@@ -91,27 +91,30 @@ def test_thousands_of_interrupts_change_nothing(tmp_path, flags):
     switch = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     thread.start()
-    output, interrupts, moved = b"", 0, set()
+    interrupts, moved = 0, set()
     try:
-        while True:
-            trap = cpu.run()
-            if trap.kind == TrapKind.INTERRUPT:
-                interrupts += 1
-                moved.add(cpu.eip)
-                if interrupts % 3 == 0:  # half of the time, go on by guest address
-                    cpu.set_regs(cpu.get_regs())
-            elif trap.kind == TrapKind.INT and cpu.eax == 4:
-                output += cpu.memory.read(cpu.ecx, cpu.edx)
-            elif trap.kind == TrapKind.INT:
-                break
-            else:
-                assert trap.kind == TrapKind.QUANTUM, (trap, hex(cpu.eip))
+        while interrupts < 300:  # as many runs as it takes, on a machine that is busy
+            cpu = elf32.load(program)
+            target[:] = [cpu]
+            output = b""
+            while True:
+                trap = cpu.run()
+                if trap.kind == TrapKind.INTERRUPT:
+                    interrupts += 1
+                    moved.add(cpu.eip)
+                    if interrupts % 3 == 0:  # now and then, go on by guest address
+                        cpu.set_regs(cpu.get_regs())
+                elif trap.kind == TrapKind.INT and cpu.eax == 4:
+                    output += cpu.memory.read(cpu.ecx, cpu.edx)
+                elif trap.kind == TrapKind.INT:
+                    break
+                else:
+                    assert trap.kind == TrapKind.QUANTUM, (trap, hex(cpu.eip))
+            assert (cpu.ebx, output) == expected
     finally:
         stop.set()
         thread.join()
         sys.setswitchinterval(switch)
-    assert (cpu.ebx, output) == expected
-    assert interrupts > 100
     assert len(moved) > 20
 
 
