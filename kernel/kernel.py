@@ -166,6 +166,7 @@ class Kernel:
     def start(self) -> None:
         """Run the kernel in a thread of its own."""
         self.threaded = True
+        self.host.interrupt_with(self.sched.interrupt_guest)
         self.host.start_thread(self._run, "vx9 kernel")
 
     def _run(self) -> None:

@@ -197,7 +197,8 @@ class Proc:
         ncalls = len(calls)
         cpu = self.cpu
         run = cpu.run
-        quantum = QUANTUM_US
+        self.task.cpu = cpu
+        quantum = sched.quantum_us(QUANTUM_US)
         turn = TURN
         while True:
             if self.attention:
@@ -243,6 +244,7 @@ class Proc:
             self.call = None
             turn = TURN
             await sched.yield_cpu()
+            quantum = sched.quantum_us(QUANTUM_US)
 
     def _strings(self, call: Call, args: tuple[int, ...]) -> tuple[object, ...]:
         """The arguments with the strings in place of their addresses."""

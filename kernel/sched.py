@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 FAVOUR: Final = 8  # woken tasks that run in a row before one that used up its quantum
 POLL_NS: Final = 1_000_000  # look at host events at least so often
+SHORTEST_US: Final = 100
 _YIELD: Final = object()
 
 
@@ -34,6 +35,12 @@ class Host(Protocol):
         """Run the callbacks of what is ready; wait at most so long (None: for ever)."""
 
 
+class Interruptible(Protocol):
+    """What can be made to come back to the scheduler."""
+
+    def interrupt(self) -> None: ...
+
+
 class Killed(BaseException):
     """Thrown into a task that must unwind now."""
 
@@ -41,7 +48,7 @@ class Killed(BaseException):
 class Task:
     """A coroutine that the scheduler runs to its end."""
 
-    __slots__ = ("coro", "done", "error", "finished", "interrupted", "name", "rendez", "result",
+    __slots__ = ("coro", "cpu", "done", "error", "finished", "interrupted", "name", "rendez", "result",
                  "run_ns", "sched", "thrown")
 
     def __init__(self, sched: Scheduler, coro: Coroutine[Any, Any, Any], name: str) -> None:
@@ -56,6 +63,7 @@ class Task:
         self.error: BaseException | None = None
         self.finished = Rendez()
         self.run_ns = 0  # processor time so far
+        self.cpu: Interruptible | None = None  # in which a guest of this task may be running
 
     async def join(self) -> Any:
         """Wait for the end of the task; its result, or raise what it raised."""
@@ -159,9 +167,16 @@ class Scheduler:
         """Let every other ready task run first."""
         yield _YIELD
 
-    def others_ready(self) -> bool:
-        """Whether giving up the processor would let another task run."""
-        return bool(self.woken or self.spent)
+    def quantum_us(self, most: int) -> int:
+        """How long a guest may run now: until the next timer, at most so long."""
+        left_ns = self.next_ns()
+        return most if left_ns is None else min(most, max(SHORTEST_US, left_ns // 1000))
+
+    def interrupt_guest(self) -> None:
+        """Make a guest that runs now give up the processor.  Any thread."""
+        task = self.current
+        if task is not None and task.cpu is not None:
+            task.cpu.interrupt()
 
     # Time
 

@@ -216,7 +216,7 @@ def test_a_trap_drops_waiting_notes_when_there_is_no_handler(run):
     def script(g):
         note.post(g.p, "interrupt", NoteKind.USER)
         note.post(g.p, "sys: breakpoint", NoteKind.DEBUG)
-        yield from g.call("exits", 0)
+        yield from g.trap(TrapKind.QUANTUM)
 
     assert run(script).exit.status.startswith("sys: breakpoint pc=")
 
