@@ -109,19 +109,19 @@ def compiler() -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(found), (*CFLAGS, *extra)
 
 
-def _sources() -> list[Path]:
-    """Everything that the programs are made from."""
-    files = [p for folder in ("include", "libc", "cmd") for p in sorted((HERE / folder).iterdir())]
+def _sources(folders: Sequence[str]) -> list[Path]:
+    """Everything that the library, or with cmd the programs, are made from."""
+    files = [p for folder in folders for p in sorted((HERE / folder).iterdir())]
     kernel = TOP / "kernel"
     return [*(p for p in files if p.suffix in (".c", ".h", ".S")), HERE / "guest.ld",
             HERE / "mkaout.py", HERE / "mkrunetype.py", HERE / "build.py", kernel / "syscalls.tab", kernel / "systab.py",
             kernel / "mksys.py"]
 
 
-def _digest(compiler_words: Sequence[str]) -> str:
+def _digest(compiler_words: Sequence[str], *folders: str) -> str:
     digest = hashlib.sha256(_run([*compiler_words, "--version"], "compiler").encode())
     digest.update(" ".join(compiler_words).encode())
-    for path in _sources():
+    for path in _sources(folders):
         digest.update(f"{path.relative_to(TOP)}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -154,7 +154,7 @@ def library(work: Path = WORK) -> Library:
     """The C library, built in work unless it is there and current."""
     cc, cflags = compiler()
     built = Library(work, cc, cflags)
-    digest = _digest(cc)
+    digest = _digest(cc, "include", "libc")
     stamp = work / "stamp"
     if _current(stamp, digest, [built.archive, built.start]):
         return built
@@ -209,7 +209,7 @@ def build(out_dir: Path | str = BINARIES, work: Path = WORK) -> list[Path]:
     lib = library(work)
     place = hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:16]
     stamp = work / f"stamp-{place}"  # not beside the programs, which are packed into wheels
-    digest = _digest(lib.compiler)
+    digest = _digest(lib.compiler, "include", "libc", "cmd")
     if _current(stamp, digest, products):
         return products
     out.mkdir(parents=True, exist_ok=True)

@@ -75,9 +75,9 @@ class Elf:
         return self.data[offset : offset + size]
 
     def content(self, section: Section) -> bytes:
-        """The bytes of a section, zeros for bss."""
+        """The bytes of a section that has some in the file."""
         if section.type == _SHT_NOBITS:
-            return bytes(section.size)
+            raise AoutError(f"section {section.name} has no contents, but is not bss")
         return self._slice(section.offset, section.size)
 
 
@@ -109,12 +109,15 @@ def _symbols(elf: Elf, data_start: int, bss_start: int) -> bytes:
     tables = [s for s in elf.sections if s.type == _SHT_SYMTAB]
     if not tables:
         return b""
-    names = elf.content(elf.sections[tables[0].link])
+    link, table = tables[0].link, elf.content(tables[0])
+    if link >= len(elf.sections) or len(table) % _SYM.size:
+        raise AoutError("the symbol table is damaged")
+    names = elf.content(elf.sections[link])
     found = []
-    for name, value, _, info, _, index in _SYM.iter_unpack(elf.content(tables[0])):
+    for name, value, _, info, _, index in _SYM.iter_unpack(table):
         if info & 15 not in (_STT_NOTYPE, _STT_OBJECT, _STT_FUNC) or not 0 < index < _SHN_RESERVED:
             continue
-        text = names[name : names.index(b"\0", name)]
+        text = names[name:].partition(b"\0")[0]
         if not text or text.startswith(b"."):
             continue
         letter = "t" if value < data_start else "d" if value < bss_start else "b"
