@@ -290,8 +290,13 @@ def _numbers(values: list[int] | tuple[int, ...]) -> str:
     return "\n".join(lines)
 
 
-def _enum(name: str, prefix: str, words: list[str] | tuple[str, ...]) -> str:
+def _enum(name: str, prefix: str, words: list[str]) -> str:
     return f"enum {name} {{\n" + "".join(f"    {prefix}{w.upper()},\n" for w in words) + "};\n"
+
+
+def _bits(name: str, prefix: str, words: list[str]) -> str:
+    lines = [f"    {prefix}{w.upper()} = 1 << {i},\n" for i, w in enumerate(words)]
+    return f"enum {name}{{\n" + "".join(lines) + "};\n"
 
 
 def _or(prefix: str, words: list[str]) -> str:
@@ -306,16 +311,10 @@ def c_tables(table: list[Row]) -> str:
     tables = build(table)
     out = ["/* Made by mkinsns.py from insns.tab. */\n#ifndef VX_INSNS_TABLES\n"]
     out.append(_enum("vx_action", "VX_A_", ACTIONS))
-    out.append(
-        "enum vx_feature {\n"
-        + "".join(f"    VX_F_{w.upper()} = 1 << {i},\n" for i, w in enumerate(FEATURES))
-        + "};\n"
-    )
+    out.append(_bits("vx_feature ", "VX_F_", FEATURES))
     out.append("#else\n")
     out.append(_enum("implicit", "IMPLICIT_", IMPLICIT))
-    out.append(
-        "enum {\n" + "".join(f"    R_{w.upper()} = 1 << {i},\n" for i, w in enumerate(FLAGS)) + "};\n"
-    )
+    out.append(_bits("", "R_", FLAGS))
     out.append(f"enum {{ NROW = {len(table) + 1}, GROUP = {GROUP:#x}, MOD3 = {MOD3} }};\n")
     out.append("static const struct row table[NROW] = {\n    {0},")
     for row in table:

@@ -6,7 +6,7 @@
  * All orders of all sets of prefixes, all opcodes of four maps, all ModRM bytes, the SIB bytes
  * that matter, several tails.  Output: for each row and finding a line
  *     kind row count bytes
- * and at last "accepted N" and "sums ...".
+ * and at last "accepted N" and "judged N".
  */
 #include <capstone/capstone.h>
 #include <dlfcn.h>
@@ -32,7 +32,8 @@ enum kind {
     NKIND,
 };
 static const char *const kinds[] = {
-    "undefined", "length", "transfer", "segment", "shorter", "copy", "same", "order", "tail", "denied",
+    "undefined", "length", "transfer", "segment", "shorter", "copy", "same", "order",
+    "tail", "denied",
 };
 static struct {
     unsigned long count;
@@ -158,7 +159,7 @@ enum { NTAIL = sizeof tails / sizeof *tails };
 static const uint8_t sibs[] = {0x00, 0x24, 0x25, 0x65, 0xe5, 0xbf};
 
 /* One form: bytes up to n are given, the tail is ours. full: ask capstone with each tail. */
-static int
+static void
 form(uint8_t *p, unsigned n, int full)
 {
     struct vx_insn in, other;
@@ -166,11 +167,11 @@ form(uint8_t *p, unsigned n, int full)
     memcpy(p + n, tails[0], 10);
     int length = vx_decode(p, 15, features, &in);
     if (length <= 0)
-        return length;
+        return;
     accepted++;
     judge_one(p, &in);
     if (!full)
-        return length;
+        return;
     cut_short(p, &in);
     for (unsigned t = 1; t < NTAIL; t++) {
         memcpy(p + n, tails[t], 10);
@@ -179,7 +180,6 @@ form(uint8_t *p, unsigned n, int full)
         if (ask(p) != length)
             note(LENGTH, in.row, p);
     }
-    return length;
 }
 
 static int
@@ -188,8 +188,8 @@ is_prefix(int byte)
     return memchr("\x66\xf0\xf2\xf3\x26\x2e\x36\x3e", byte, 8) != 0;
 }
 
-static int
-opcodes(uint8_t *p, unsigned n, uint8_t *(*modrms)(uint8_t *, unsigned, void *), void *arg)
+static void
+opcodes(uint8_t *p, unsigned n, void (*modrms)(uint8_t *, unsigned, void *), void *arg)
 {
     static const uint8_t escapes[4][3] = {{0}, {1, 0x0f}, {2, 0x0f, 0x38}, {2, 0x0f, 0x3a}};
 
@@ -205,11 +205,10 @@ opcodes(uint8_t *p, unsigned n, uint8_t *(*modrms)(uint8_t *, unsigned, void *),
             p[at++] = opcode;
             modrms(p, at, arg);
         }
-    return 0;
 }
 
 /* The canonical order of a set of prefixes: every ModRM byte and SIB. */
-static uint8_t *
+static void
 thorough(uint8_t *p, unsigned n, void *arg)
 {
     (void)arg;
@@ -221,7 +220,7 @@ thorough(uint8_t *p, unsigned n, void *arg)
         int length = vx_decode(p, 15, features, &in);
         if (length > 0 && !in.modrm) {  /* one form, not 256 */
             form(p, n, 1);
-            return p;
+            return;
         }
         if (modrm < 0xc0 && (modrm & 7) == 4) {
             for (unsigned s = 0; s < sizeof sibs; s++) {
@@ -232,11 +231,10 @@ thorough(uint8_t *p, unsigned n, void *arg)
             form(p, n + 1, (modrm & 7) == 5 || modrm >= 0xc0);
         }
     }
-    return p;
 }
 
 /* Another order must give the same answer as the canonical one, of as many prefixes. */
-static uint8_t *
+static void
 compare(uint8_t *p, unsigned n, void *arg)
 {
     const uint8_t *canonical = arg;
@@ -258,15 +256,14 @@ compare(uint8_t *p, unsigned n, void *arg)
         if (a > 0 && ask(p) != a)
             note(LENGTH, in.row, p);
     }
-    return p;
 }
 
 /* A forbidden prefix, or one too many: nothing may be accepted (but filler, see insns.tab). */
-static uint8_t *
+static void
 refuse(uint8_t *p, unsigned n, void *arg)
 {
     (void)arg;
-    for (int modrm = 0; modrm < 256; modrm += 5) {
+    for (int modrm = 0; modrm < 256; modrm++) {
         struct vx_insn in;
 
         p[n] = modrm;
@@ -274,7 +271,6 @@ refuse(uint8_t *p, unsigned n, void *arg)
         if (vx_decode(p, 15, features, &in) > 0 && strcmp(vx_insn_name(in.row), "nop") != 0)
             note(DENIED, in.row, p);
     }
-    return p;
 }
 
 static void
