@@ -95,9 +95,10 @@ def compile_c(*args: str) -> None:
     subprocess.run([shutil.which("gcc") or "cc", *flags, *args], check=True)
 
 
-def build(out: Path) -> Decoder:
+def build(out: Path, table: str | None = None) -> Decoder:
     """Make insns.inc and libdecode.so in out, beside copies of the sources."""
-    mkinsns.main(str(CORE / "insns.tab"), str(out / "insns.inc"))
+    rows = ROWS if table is None else mkinsns.rows(table)
+    (out / "insns.inc").write_text(mkinsns.c_tables(rows))
     for name in ("decode.h", "decode.c", "nofpu.h"):
         shutil.copy(CORE / "src" / name, out)
     compile_c("-fPIC", "-shared", "-o", str(out / "libdecode.so"), str(out / "decode.c"))
