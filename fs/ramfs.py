@@ -20,7 +20,6 @@ from .dir import (
     ORCLOSE,
     OREAD,
     OTRUNC,
-    QTDIR,
     Dir,
     DirChange,
     Qid,
@@ -329,22 +328,26 @@ class RamFS(Refuser):
 
     # For whoever fills the tree
 
-    def put(self, path: str, data: bytes | None = None, perm: int = 0o644) -> None:
-        """Make a file with data, or (None) a directory, and the directories above it."""
-        node = self.root
-        names = [name for name in path.split("/") if name]
+    def put(self, path: str, data: bytes, perm: int = 0o644) -> None:
+        """Make a file with data and the directories above it."""
+        node = self._plant(self.root, [name for name in path.split("/") if name], perm)
+        self._resize(node, len(data))
+        node.data[:] = data
+
+    def plant(self, at: Fid, names: Sequence[str], is_dir: bool) -> None:
+        """See to it that the file called names below at is there, and the folders above it."""
+        self._plant(at.aux, names, DMDIR | 0o755 if is_dir else 0o644)
+
+    def _plant(self, node: Node, names: Sequence[str], perm: int) -> Node:
         for i, name in enumerate(names):
             if node.children is None:
                 raise PlanError(ENOTDIR)
             child = node.children.get(name)
             if child is None:
                 check_name(name)
-                last = i == len(names) - 1
-                mode = perm & 0o777 if last and data is not None else DMDIR | perm | 0o111
+                mode = perm if i == len(names) - 1 else DMDIR | 0o755
                 child = self._node(name, mode, self.root.uid, self.root.gid)
                 child.parent = node
                 node.children[name] = child
             node = child
-        if data is not None:
-            self._resize(node, len(data))
-            node.data[:] = data
+        return node

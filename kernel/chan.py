@@ -10,20 +10,24 @@ Source: intro(2), fd2path(2), read(2), seek(2); /sys/src/9/port/chan.c, sysfile.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from vx9.fs.dir import ORDWR, OREAD, OWRITE, QTDIR, Dir, DirChange
+from vx9.fs.dir import OCEXEC, OEXEC, ORDWR, OREAD, OWRITE, QTDIR, Dir, DirChange, check_name
 from vx9.fs.errors import (
     EBADARG,
+    EBADCHAR,
     EBADUSEFD,
     EDIRSEEK,
+    EEXECDIR,
     EISDIR,
     EISMTPT,
     EISSTREAM,
     ENEGOFF,
     ESHORT,
     PlanError,
+    quote,
 )
 from vx9.fs.server import Fid, FileServer
 
@@ -32,14 +36,31 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-OFFMAX = 0x7FFFFFFFFFFFFFFF
+OFFMAX: Final = 0x7FFFFFFFFFFFFFFF
+BAD_CHARS: Final = re.compile(r"[\x00-\x1f\x7f]").search  # in names that guests give
+_LETTERS: Final = {OREAD: "r ", OWRITE: " w", ORDWR: "rw"}
 
 
 class Chan:
     """A counted reference to a file of a server."""
 
-    __slots__ = ("_entries", "_next", "cexec", "covers", "depth", "fid", "is_channel", "iounit",
-                 "mchan", "mode", "offset", "path", "refs", "server", "union")
+    __slots__ = (
+        "_entries",
+        "_next",
+        "cexec",
+        "covers",
+        "depth",
+        "fid",
+        "iounit",
+        "is_channel",
+        "mchan",
+        "mode",
+        "offset",
+        "path",
+        "refs",
+        "server",
+        "union",
+    )
 
     def __init__(self, server: FileServer, fid: Fid, path: str, depth: int = 0,
                  covers: tuple[tuple[int, MountHead], ...] = ()) -> None:
@@ -104,12 +125,16 @@ class Chan:
         if self.mchan is not None:
             await self.mchan.close()
 
-    async def clone(self, p: Any) -> Chan:
-        """Another Chan for the same place, not open, with a Fid of its own."""
+    async def copy_fid(self, p: Any) -> Fid:
+        """Another Fid for the same file."""
         self.fid.proc = p
         fid, _ = await self.server.walk(self.fid, ())
         assert fid is not None
-        c = Chan(self.server, fid, self.path, self.depth, self.covers)
+        return fid
+
+    async def clone(self, p: Any) -> Chan:
+        """Another Chan for the same place, not open, with a Fid of its own."""
+        c = Chan(self.server, await self.copy_fid(p), self.path, self.depth, self.covers)
         for _, head in self.covers:
             head.refs += 1
         if self.union is not None:
@@ -123,7 +148,7 @@ class Chan:
 
     async def read(self, p: Any, count: int, offset: int = -1) -> bytes:
         """Read at offset, or (-1) at the Chan's own, which then moves on."""
-        if self.mode != OREAD and self.mode != ORDWR or self.is_channel:
+        if (self.mode != OREAD and self.mode != ORDWR) or self.is_channel:
             raise PlanError(EBADUSEFD)
         fid = self.fid
         fid.proc = p
@@ -139,7 +164,7 @@ class Chan:
 
     async def write(self, p: Any, data: bytes, offset: int = -1) -> int:
         """Write at offset, or (-1) at the Chan's own, which then moves on."""
-        if self.mode != OWRITE and self.mode != ORDWR or self.is_channel:
+        if (self.mode != OWRITE and self.mode != ORDWR) or self.is_channel:
             raise PlanError(EBADUSEFD)
         fid = self.fid
         fid.proc = p
@@ -216,6 +241,13 @@ class Chan:
         self.offset += count - room
         return b"".join(records)
 
+    async def readdir(self, p: Any) -> list[Dir]:
+        """The entries all at once; for the kernel's own use."""
+        if self.mode != OREAD or not self.is_dir:
+            raise PlanError(EBADUSEFD)
+        self.fid.proc = p
+        return await self._list(p)
+
     async def _list(self, p: Any) -> list[Dir]:
         """The entries of the directory, or of all members of its union."""
         entries = await self._entries_of(p, self.server, self.fid)
@@ -223,9 +255,7 @@ class Chan:
             for mount in self.union.mounts[1:]:
                 to = mount.to
                 try:
-                    to.fid.proc = p
-                    fid, _ = await to.server.walk(to.fid, ())
-                    assert fid is not None
+                    fid = await to.copy_fid(p)
                     fid.proc = p
                     try:
                         await to.server.open(fid, OREAD)
@@ -269,8 +299,12 @@ class Chan:
     def wstat(self, p: Any, change: DirChange) -> Awaitable[None]:
         """Change attributes; a mount point keeps its name."""
         self.fid.proc = p
-        if change.name is not None and self.is_mount_point:
-            raise PlanError(EISMTPT)
+        if change.name is not None:
+            if BAD_CHARS(change.name):
+                raise PlanError(f"{EBADCHAR}: {quote(change.name)}")
+            check_name(change.name)
+            if self.is_mount_point:
+                raise PlanError(EISMTPT)
         return self.server.wstat(self.fid, change)
 
     async def remove(self, p: Any) -> None:
@@ -289,8 +323,39 @@ async def clunk(server: FileServer, fid: Fid) -> None:
         log.debug("clunk: %s", error)
 
 
+def fd_line(fd: int, c: Chan, width: int = 1) -> str:
+    """One line of /proc/n/fd and of #d/Nctl, without its newline."""
+    path, vers, kind = c.fid.qid
+    return (f"{fd:3d} {_LETTERS.get(c.mode, '  ')} {c.server.dc} {c.server.dev:4d} "
+            f"({path & 0xFFFFFFFFFFFFFFFF:016x} {vers & 0xFFFFFFFF:{width}d} {kind:02x}) "
+            f"{c.iounit:5d} {c.offset:8d} {c.path}")
+
+
 def mode_of(mode: int) -> int:
     """The mode of a Chan opened with mode: OEXEC reads."""
     kind = mode & 3
     return OREAD if kind == 3 else kind
 
+
+async def open_chan(p: Any, c: Chan, mode: int) -> Chan:
+    """Open c, which is used up: the Chan to use is the result.  Raises PlanError."""
+    fid, server = c.fid, c.server
+    try:
+        if fid.qid[2] & QTDIR and mode & 3 == OEXEC:
+            raise PlanError(EEXECDIR)
+        fid.proc = p
+        reopen = getattr(server, "reopen", None)
+        if reopen is not None:
+            other: Chan | None = await reopen(fid, mode, p)
+            if other is not None:
+                await c.close()
+                if mode & OCEXEC:
+                    other.cexec = True
+                return other
+        await server.open(fid, mode & ~OCEXEC)
+    except BaseException:
+        await c.close()
+        raise
+    c.mode = mode_of(mode)
+    c.cexec = bool(mode & OCEXEC)
+    return c

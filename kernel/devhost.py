@@ -1,0 +1,68 @@
+"""#U: folders and files of the host that were granted, each by its number: #U1.
+
+#R: trees in memory, made when they are first attached, each by its name: #Rtmp.  Both
+answer an attach with a server of its own, so that the use of a file costs no detour.
+Source: ours; hostfs and ramfs of vx9.fs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from vx9.fs.errors import EBADSPEC, PlanError
+from vx9.fs.hostfs import HostFS
+from vx9.fs.ramfs import RamFS
+from vx9.fs.server import FileServer, Refuser
+
+RAMS: Final = 64  # trees in memory
+SPEC_MAX: Final = 64  # characters of a tree's name
+
+
+class Host(Refuser):
+    """The device of host folders."""
+
+    name = "host"
+
+    def __init__(self, numbers: Iterator[int]) -> None:
+        self._numbers = numbers
+        self._granted: dict[str, HostFS] = {}
+
+    def grant(self, path: str, rw: bool, me: str) -> str:
+        """Let path of the host be attached; the name, "#U1".  Raises PlanError."""
+        server = HostFS(path, rw, me)
+        server.dev = next(self._numbers)
+        self._granted[str(server.dev)] = server
+        return f"#U{server.dev}"
+
+    def select(self, spec: str) -> FileServer:
+        """The server of one grant."""
+        server = self._granted.get(spec)
+        if server is None:
+            raise PlanError(EBADSPEC)
+        return server
+
+
+class Ram(Refuser):
+    """The device of memory trees; each has the same quota."""
+
+    name = "ram"
+
+    def __init__(self, numbers: Iterator[int], owner: str, now: Callable[[], int],
+                 quota: int) -> None:
+        self._numbers = numbers
+        self._owner = owner
+        self._now = now
+        self._quota = quota
+        self._trees: dict[str, RamFS] = {}
+
+    def select(self, spec: str) -> RamFS:
+        """The tree called spec."""
+        tree = self._trees.get(spec)
+        if tree is None:
+            if not spec or len(spec) > SPEC_MAX or len(self._trees) >= RAMS:
+                raise PlanError(EBADSPEC)
+            tree = RamFS(self._owner, self._now, self._quota)
+            tree.dev = next(self._numbers)
+            self._trees[spec] = tree
+        return tree

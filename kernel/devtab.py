@@ -1,0 +1,168 @@
+"""Which devices there are, and the name space that programs find.
+
+Source: intro(3), namespace(4).
+"""
+
+from __future__ import annotations
+
+import itertools
+from importlib import resources
+from typing import TYPE_CHECKING, Final
+
+from vx9.fs.dir import ORDWR, OREAD, OWRITE
+from vx9.fs.errors import ENONEXIST, PlanError
+from vx9.fs.ramfs import RamFS
+from vx9.fs.server import FileServer
+from vx9.kernel import note
+from vx9.kernel.console import Console
+from vx9.kernel.devcons import Cons
+from vx9.kernel.devdup import Dup
+from vx9.kernel.devenv import Env
+from vx9.kernel.devhost import Host, Ram
+from vx9.kernel.devpipe import Pipe
+from vx9.kernel.devproc import Devproc
+from vx9.kernel.devroot import Root
+from vx9.kernel.devsrv import Srv
+from vx9.kernel.devstdio import Stdio
+from vx9.kernel.namespace import MAFTER, MBEFORE, MCREATE, MREPL
+
+if TYPE_CHECKING:
+    from vx9.kernel.chan import Chan
+    from vx9.kernel.kernel import Kernel
+    from vx9.kernel.proc import Proc
+
+RAM_QUOTA: Final = 256 << 20  # bytes in one memory tree
+
+# Where the devices and our programs are found: what, where, how.
+# fmt: off
+BINDS: Final = (
+    ("#c",    "/dev",  MREPL),
+    ("#e",    "/env",  MREPL | MCREATE),
+    ("#d",    "/fd",   MREPL),
+    ("#p",    "/proc", MREPL),
+    ("#s",    "/srv",  MREPL | MCREATE),
+    ("#Rtmp", "/tmp",  MREPL | MCREATE),
+)
+# fmt: on
+
+
+def devices(kernel: Kernel, ram_quota: int = RAM_QUOTA,
+            console: Console | None = None) -> dict[str, FileServer]:
+    """The servers of a kernel, by letter."""
+    host, eve = kernel.host, kernel.eve
+    screen = console if console is not None else Console()
+
+    def now() -> int:
+        return host.time_ns() // 1_000_000_000
+
+    cons = Cons(kernel, screen)
+
+    def interrupt() -> None:
+        if cons.reader is not None:
+            note.post_group(kernel.procs.values(), cons.reader.noteid, "interrupt")
+
+    if console is None:
+        screen.end_input()  # until a terminal is lent
+        screen.interrupt = interrupt
+    numbers = itertools.count(1)
+    return {
+        "/": Root(eve, now),
+        "c": cons,
+        "e": Env(kernel),
+        "|": Pipe(eve, now),
+        "p": Devproc(kernel),
+        "s": Srv(eve, now),
+        "d": Dup(eve, now),
+        "U": Host(numbers),
+        "R": Ram(numbers, eve, now, ram_quota),
+    }
+
+
+async def first_names(kernel: Kernel) -> None:
+    """Make the name space that all programs of the host's start in."""
+    await _bind_all(kernel, MREPL)
+
+
+async def _bind_all(kernel: Kernel, how: int) -> None:
+    boot = kernel.boot
+    for what, where, flag in BINDS:
+        await boot.ns.bind(boot, what, where, flag)
+    programs = resources.files("vx9.images").joinpath("bin", "386")
+    if programs.is_dir():
+        device = kernel.devices["U"]
+        assert isinstance(device, Host)
+        await boot.ns.bind(boot, device.grant(str(programs), False, kernel.user), "/bin", how)
+
+
+async def bind_host(kernel: Kernel, host_dir: str, guest_dir: str, rw: bool) -> None:
+    """Let guests see a folder or file of the host at guest_dir.
+
+    Raises PlanError when one is not there, or guest_dir cannot be made.
+    """
+    boot, device = kernel.boot, kernel.devices["U"]
+    assert isinstance(device, Host)
+    sharp = device.grant(host_dir, rw, kernel.user)
+    create = MCREATE if rw else 0
+    if guest_dir == "/":
+        # Its own folders come first; the devices are bound over those of their names.
+        await boot.ns.bind(boot, sharp, "/", MBEFORE | create)
+        await _bind_all(kernel, MAFTER)
+        return
+    source = await boot.ns.access(boot, sharp)
+    is_dir = source.is_dir
+    await source.close()
+    await _make_place(kernel, guest_dir, is_dir)
+    await boot.ns.bind(boot, sharp, guest_dir, MREPL | (create if is_dir else 0))
+
+
+async def _make_place(kernel: Kernel, guest: str, is_dir: bool) -> None:
+    """A file to mount on, made in the root device or in memory where it is not there."""
+    boot = kernel.boot
+    try:
+        await (await boot.ns.access(boot, guest)).close()
+        return
+    except PlanError as error:
+        if ENONEXIST not in str(error) and "does not exist" not in str(error):
+            raise
+    names = [name for name in guest.split("/") if name not in ("", ".")]
+    for depth in range(len(names) - 1, -1, -1):
+        try:
+            c = await boot.ns.access(boot, "/" + "/".join(names[:depth]))
+        except PlanError:
+            continue
+        try:
+            below = names[depth:]
+            members = [c] if c.union is None else [m.to for m in c.union.mounts]
+            for member in members:
+                if isinstance(member.server, Root | RamFS):
+                    member.server.plant(member.fid, below, is_dir)
+                    return
+            raise PlanError(f"{c.path} has no {below[0]} to bind on; make it first")
+        finally:
+            await c.close()
+
+
+async def stdio(kernel: Kernel, p: Proc, host_fd: int, fd: int) -> Chan:
+    """What a program gets for a host descriptor as its fd 0, 1 or 2: a terminal is the console."""
+    host, cons = kernel.host, kernel.devices["c"]
+    assert isinstance(cons, Cons)
+    mode = OREAD if fd == 0 else OWRITE if fd in (1, 2) else ORDWR
+    if host.isatty(host_fd):
+        _use_terminal(kernel, cons.console, host_fd, mode)
+        c = await p.ns.open(p, "#c/cons", mode)
+        c.path, c.depth = "/dev/cons", 2
+        return c
+    kind = host.kind(host_fd)
+    return Stdio(host, kind, kernel.eve).lend(host_fd, mode, f"/fd/{fd}")
+
+
+def _use_terminal(kernel: Kernel, console: Console, fd: int, mode: int) -> None:
+    """Let the console be a host terminal, which edits lines itself."""
+    host = kernel.host
+    if mode == OREAD:
+        if console.source is None:
+            console.edits = False
+            console.source = lambda count: host.read(fd, count)
+            console.set_raw = lambda on: host.raw(fd, on)
+    elif console.output is None:
+        console.output = lambda data: host.write(fd, data)
