@@ -13,11 +13,12 @@ import os
 import select
 import signal
 import stat
+import termios
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from vx9.fs.errors import EHUNGUP, EIO, PlanError
 from vx9.kernel.sched import Rendez
@@ -57,9 +58,13 @@ class Host:
         self._thread: threading.Thread | None = None
         self._polling = False
         self._interrupt: Callable[[], None] | None = None
+        self._cooked: dict[int, list[Any]] = {}  # terminals in raw mode, and how they were
 
     def close(self) -> None:
-        """Give the descriptors back."""
+        """Give the descriptors back, and terminals their modes."""
+        for fd in list(self._cooked):
+            with contextlib.suppress(PlanError):
+                self.raw(fd, False)
         self._epoll.close()
         os.close(self._wake_fd)
 
@@ -205,7 +210,7 @@ class Host:
     async def write(self, fd: int, data: bytes) -> int:
         """Write all of data.  Raises PlanError("i/o on hungup channel") when nobody reads."""
         done = 0
-        whole = len(data) if self.is_file(fd) else SAFE_WRITE
+        whole = len(data) if self.kind(fd) == "M" else SAFE_WRITE
         while True:
             await self.writable(fd)
             try:
@@ -218,11 +223,38 @@ class Host:
                 return done
 
     @staticmethod
-    def is_file(fd: int) -> bool:
-        """Whether fd is a regular file.  Raises PlanError when it is not open."""
+    def kind(fd: int) -> str:
+        """The letter that stat shows for it: M a regular file, | a pipe or socket, else c."""
+        mode = _fstat(fd).st_mode
+        if stat.S_ISREG(mode):
+            return "M"
+        return "|" if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) else "c"
+
+    @staticmethod
+    def size(fd: int) -> int:
+        """Bytes in a regular file.  Raises PlanError."""
+        return _fstat(fd).st_size
+
+    @staticmethod
+    def seek(fd: int, offset: int, whence: int) -> int:
+        """Move the position of a regular file; the new one.  Raises PlanError."""
         try:
-            return stat.S_ISREG(os.fstat(fd).st_mode)
-        except OSError as error:
+            return os.lseek(fd, offset, whence)
+        except (OSError, OverflowError) as error:
+            raise PlanError(EIO) from error
+
+    def raw(self, fd: int, on: bool) -> None:
+        """Let a terminal give each byte as it comes, without echo; or as it was before."""
+        try:
+            if on and fd not in self._cooked:
+                self._cooked[fd] = termios.tcgetattr(fd)
+                mode = termios.tcgetattr(fd)
+                mode[0] &= ~(termios.ICRNL | termios.IXON)
+                mode[3] &= ~(termios.ICANON | termios.ECHO | termios.ISIG | termios.IEXTEN)
+                termios.tcsetattr(fd, termios.TCSADRAIN, mode)
+            elif not on and fd in self._cooked:
+                termios.tcsetattr(fd, termios.TCSADRAIN, self._cooked.pop(fd))
+        except (OSError, termios.error) as error:
             raise PlanError(EIO) from error
 
     @staticmethod
@@ -243,6 +275,13 @@ class Host:
         """Give a descriptor back."""
         with contextlib.suppress(OSError):
             os.close(fd)
+
+
+def _fstat(fd: int) -> os.stat_result:
+    try:
+        return os.fstat(fd)
+    except OSError as error:
+        raise PlanError(EIO) from error
 
 
 async def _once(rendez: Rendez) -> None:

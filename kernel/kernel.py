@@ -26,6 +26,7 @@ from vx9.kernel.namespace import Namespace
 from vx9.kernel.note import ProcExit
 from vx9.kernel.proc import Proc
 from vx9.kernel.sched import Rendez, Scheduler
+from vx9.kernel.segment import OverQuota
 from vx9.kernel.strace import Tracer
 from vx9.vxcore import Cpu
 
@@ -130,6 +131,7 @@ class Kernel:
         self.quota = quota if quota is not None else Quota()
         if memory is not None:
             self.quota.memory = memory
+        self.limits_met: set[str] = set()  # names of quotas that something ran into
         self.errors = 0  # unexpected exceptions in system calls
         self.limits_met: set[str] = set()  # which quotas a process was refused for
         self.cycle_hz = 0
@@ -237,6 +239,7 @@ class Kernel:
     def check_process_quota(self) -> None:
         """Raise PlanError when no process more may be."""
         if len(self.procs) >= self.quota.processes:
+            self.limits_met.add("processes")
             raise PlanError("no procs")
 
     def new_proc(self, user: str, parent: Proc | None) -> Proc:
@@ -334,7 +337,9 @@ class Kernel:
             program = await execute.prepare(p, path if path is not None else argv[0], args)
             try:
                 made = execute.make_space(p, program)
-            except BaseException:
+            except BaseException as error:
+                if isinstance(error, OverQuota):
+                    self.limits_met.add("memory")
                 await program.chan.close()
                 raise
             p.cpu = Cpu(made[0].memory)

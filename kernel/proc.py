@@ -17,6 +17,7 @@ from vx9.kernel import note, trap
 from vx9.kernel.groups import EnvGroup, FdGroup, RendezGroup
 from vx9.kernel.note import Note, NoteKind, ProcExit
 from vx9.kernel.sched import Rendez, Timer
+from vx9.kernel.segment import OverQuota
 from vx9.kernel.usermem import OddAddress, UserMemory
 from vx9.vxcore import CoreError, Cpu, MemoryFault, TrapKind
 
@@ -224,6 +225,8 @@ class Proc:
                             result = await result
                 except PlanError as error:
                     self.errstr = str(error)
+                    if type(error) is OverQuota:
+                        self.kernel.limits_met.add("memory")
                     result = -1
                 except (MemoryFault, OddAddress, CoreError, Exception) as error:
                     result = await self._failed_call(error)

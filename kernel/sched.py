@@ -260,10 +260,10 @@ class Scheduler:
             now_ns = host.monotonic_ns()
             if self._timers and self._timers[0][0] <= now_ns:
                 self._fire(now_ns)
-            if now_ns - polled_ns >= POLL_NS:
+            elif now_ns - polled_ns >= POLL_NS:
                 host.poll(0)
                 polled_ns = now_ns
-            if self.woken and (favoured < FAVOUR or not self.spent):
+            elif self.woken and (favoured < FAVOUR or not self.spent):
                 favoured += 1
                 self._step(self.woken.popleft())
             elif self.spent:

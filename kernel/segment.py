@@ -20,6 +20,13 @@ MAX_SEGMENTS: Final = 10
 SG_RONLY, SG_CEXEC = 0o40, 0o100
 
 
+class OverQuota(PlanError):
+    """Memory that the quota does not allow; the guest sees that allocation failed."""
+
+    def __init__(self, text: str = ENOVMEM) -> None:
+        super().__init__(text)
+
+
 class SegKind(enum.Enum):
     """The value is the name that /proc/n/segment shows."""
 
@@ -79,7 +86,7 @@ class Space:
         """Fresh memory for an image.  Raises PlanError(ENOVMEM), CoreError."""
         size = layout.bss_top - layout.data_base
         if size > quota:
-            raise PlanError(ENOVMEM)
+            raise OverQuota
         memory = Memory(limit, code)
         top = memory.limit & -PAGE
         stack_base = top - STACK_SIZE
@@ -186,9 +193,9 @@ class Space:
     def _resize(self, seg: Segment, top: int) -> None:
         if top > seg.top:
             if self._overlaps(seg.base, top, seg):
-                raise PlanError(ESOVERLAP)
+                raise OverQuota(ESOVERLAP) if top > self.stack.base else PlanError(ESOVERLAP)
             if self.used() + top - seg.top > self.quota:
-                raise PlanError(ENOVMEM)
+                raise OverQuota
         elif top < seg.top and seg.refs > 1:
             raise PlanError(EINUSE)
         size = seg.offset + top - seg.base
@@ -223,7 +230,7 @@ class Space:
         if len(self.all()) >= MAX_SEGMENTS:
             raise PlanError("too many segments")
         if self.used() + size > self.quota:
-            raise PlanError(ENOVMEM)
+            raise OverQuota
         base = address & -PAGE if address else self._room(size)
         if base < TEXT_BASE or base + size > self.stack.top:
             raise PlanError(ENOVMEM)
