@@ -39,14 +39,14 @@ func channels() {
 	first := make(chan int)
 	in := first
 	for range n {
-		out := make(chan int)
+		from, to := in, make(chan int)
 		go func() {
-			for v := range in {
-				out <- v + 1
+			for v := range from {
+				to <- v + 1
 			}
-			close(out)
+			close(to)
 		}()
-		in = out
+		in = to
 	}
 	go func() {
 		for v := range 50 {
