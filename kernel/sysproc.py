@@ -239,7 +239,7 @@ def sys_errstr(p: Proc, buf: int, n: int) -> int:
         raise PlanError(EBADARG)
     p.mem.check(buf, n & _ALL, True)
     n = min(n, ERRMAX)
-    new = p.mem.read(buf, n).partition(b"\0")[0]
+    new = p.mem.read(buf, n)[: n - 1].partition(b"\0")[0]
     p.mem.put_string(buf, n, p.errstr.encode("utf-8", "surrogateescape"))
     p.errstr = clip(new.decode("utf-8", "surrogateescape"), ERRMAX - 1)
     return 0

@@ -47,7 +47,7 @@ divide(void)
 {
     volatile int zero = 0;
 
-    zero = 1 / zero;
+    zero = 7 / zero;
 }
 
 static void

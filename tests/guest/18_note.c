@@ -2,7 +2,7 @@
 #include <u.h>
 #include <libc.h>
 
-static int count;
+static volatile int count;
 static char last[ERRMAX];
 
 static int
@@ -27,7 +27,8 @@ main(int argc, char **argv)
 {
     int pid = getpid();
 
-    print("%d %d\n", atnotify(first, 1), atnotify(second, 1));
+    print("%d", atnotify(first, 1));
+    print(" %d\n", atnotify(second, 1));
     postnote(PNPROC, pid, "one");
     print("%d <%s>\n", count, last);
     postnote(PNPROC, pid, "two");

@@ -2,7 +2,7 @@
 #include <u.h>
 #include <libc.h>
 
-static int rang;
+static volatile int rang;
 
 static int
 ring(void *u, char *note)

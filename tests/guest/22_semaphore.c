@@ -14,9 +14,12 @@ main(int argc, char **argv)
     int i, j;
     vlong t;
 
-    print("%d %d %d\n", semacquire(&s, 0), semacquire(&s, 0), semacquire(&s, 0));
-    print("%d %d\n", semrelease(&s, 3), semrelease(&s, 0));
-    print("%d %d\n", tsemacquire(&s, 10), (int)s);
+    for (i = 0; i < 3; i++)
+        print("%d ", semacquire(&s, 0));
+    print("%d ", semrelease(&s, 3));
+    print("%d\n", semrelease(&s, 0));
+    i = tsemacquire(&s, 10);
+    print("%d %ld\n", i, s);
     s = 0;
     t = nsec();
     print("%d\n", tsemacquire(&s, 30));

@@ -10,8 +10,10 @@ main(int argc, char **argv)
     int fd;
 
     print("%d\n", getenv("nosuchvariable") == nil);
-    print("%d %s\n", putenv("one", "1"), getenv("one"));
-    print("%d %s\n", putenv("one", "two"), getenv("one"));
+    print("%d", putenv("one", "1"));
+    print(" %s\n", getenv("one"));
+    print("%d", putenv("one", "two"));
+    print(" %s\n", getenv("one"));
     putenv("empty", "");
     print("<%s>\n", getenv("empty"));
     fd = create("/env/list", OWRITE, 0644);

@@ -11,11 +11,13 @@ main(int argc, char **argv)
 {
     int i, j;
 
-    print("%d %d\n", canlock(&l), canlock(&l));
+    print("%d", canlock(&l));
+    print(" %d\n", canlock(&l));
     unlock(&l);
     print("%d\n", canlock(&l));
     unlock(&l);
-    print("%d %d\n", _tas(&tas), _tas(&tas) != 0);
+    print("%d", _tas(&tas));
+    print(" %d\n", _tas(&tas) != 0);
     for (i = 0; i < 3; i++)
         if (rfork(RFPROC | RFMEM) == 0) {
             for (j = 0; j < 2000; j++) {

@@ -2,7 +2,7 @@
 #include <u.h>
 #include <libc.h>
 
-static int depth, count;
+static volatile int depth, count;
 static char order[64];
 
 static int
