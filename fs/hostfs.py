@@ -19,11 +19,7 @@ Source: intro(5), stat(5), open(5); openat2(2) of Linux.
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import errno
-import grp
 import os
-import pwd
 import stat
 from collections.abc import Sequence
 from typing import Final
@@ -33,7 +29,6 @@ from .dir import (
     DMAPPEND,
     DMDIR,
     DMEXCL,
-    DMTMP,
     ORCLOSE,
     OREAD,
     OTRUNC,
@@ -45,17 +40,9 @@ from .dir import (
 )
 from .errors import (
     EBADARG,
-    EEXIST,
-    EFULL,
-    EINUSE,
-    EIO,
     EISDIR,
-    ENAMETOOLONG,
-    ENOFD,
-    ENOMEM,
     ENONEXIST,
     ENOTDIR,
-    ENOTEMPTY,
     ENOTREG,
     EPERM,
     EREMOVED,
@@ -63,117 +50,14 @@ from .errors import (
     EXLOCKED,
     PlanError,
 )
+from .hostattr import KEPT, Attributes
+from .hostcalls import Calls, File, plan_error
 from .server import Fid, Refuser
 
 OFFMAX: Final = 0x7FFFFFFFFFFFFFFF
-KEPT: Final = DMAPPEND | DMEXCL | DMTMP  # mode bits that only we remember
 _PATH: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _REAL: Final = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _HOW: Final = (os.O_RDONLY, os.O_WRONLY, os.O_RDWR, os.O_RDONLY)
-_LINKS: Final = 40  # openat2 asks for another try when the host renames meanwhile
-
-# fmt: off
-ERRORS: Final = {
-    errno.ENOENT:       ENONEXIST,
-    errno.ENOTDIR:      ENOTDIR,
-    errno.EISDIR:       EISDIR,
-    errno.EEXIST:       EEXIST,
-    errno.ENOTEMPTY:    ENOTEMPTY,
-    errno.EACCES:       EPERM,
-    errno.EPERM:        EPERM,
-    errno.EROFS:        EPERM,
-    errno.EXDEV:        f"{EPERM}: symbolic link leads outside",
-    errno.ELOOP:        f"{EPERM}: symbolic link loop",
-    errno.ENAMETOOLONG: ENAMETOOLONG,
-    errno.EMFILE:       ENOFD,
-    errno.ENFILE:       ENOFD,
-    errno.ENOMEM:       ENOMEM,
-    errno.ENOSPC:       EFULL,
-    errno.EDQUOT:       EFULL,
-    errno.EFBIG:        ETOOBIG,
-    errno.EOVERFLOW:    ETOOBIG,
-    errno.EINVAL:       EBADARG,
-    errno.EBUSY:        EINUSE,
-    errno.ETXTBSY:      EINUSE,
-    errno.ESTALE:       EREMOVED,
-    errno.EIO:          EIO,
-    errno.ENXIO:        ENOTREG,
-    errno.EOPNOTSUPP:   EPERM,
-}
-# fmt: on
-
-
-def plan_error(error: OSError) -> PlanError:
-    """What a guest is told of a failure of the host."""
-    number = error.errno or 0
-    return PlanError(ERRORS.get(number) or os.strerror(number).lower())
-
-
-class _Host:
-    """The two system calls that Python does not have."""
-
-    SYS_RENAMEAT2: Final = 316
-    SYS_OPENAT2: Final = 437
-    NOREPLACE: Final = 1
-    NO_MAGICLINKS: Final = 0x02
-    BENEATH: Final = 0x08
-
-    class How(ctypes.Structure):
-        _fields_ = [("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64),
-                    ("resolve", ctypes.c_uint64)]
-
-    def __init__(self) -> None:
-        self._syscall = ctypes.CDLL(None, use_errno=True).syscall
-        self._syscall.restype = ctypes.c_long
-        self._how = self.How(0, 0, self.BENEATH | self.NO_MAGICLINKS)
-
-    def open_beneath(self, fd: int, path: bytes, flags: int) -> int:
-        """A descriptor of path, which lies below fd whatever links it goes through."""
-        self._how.flags = flags
-        for _ in range(_LINKS):
-            new = int(self._syscall(
-                ctypes.c_long(self.SYS_OPENAT2), ctypes.c_int(fd), ctypes.c_char_p(path),
-                ctypes.byref(self._how), ctypes.c_size_t(ctypes.sizeof(self._how))))
-            if new >= 0:
-                return new
-            number = ctypes.get_errno()
-            if number != errno.EAGAIN:
-                raise OSError(number, os.strerror(number))
-        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
-
-    def rename(self, fd: int, old: bytes, new: bytes) -> None:
-        """Rename in the directory fd, never over a file that is there."""
-        if self._syscall(ctypes.c_long(self.SYS_RENAMEAT2), ctypes.c_int(fd),
-                         ctypes.c_char_p(old), ctypes.c_int(fd), ctypes.c_char_p(new),
-                         ctypes.c_uint(self.NOREPLACE)) == 0:
-            return
-        number = ctypes.get_errno()
-        if number not in (errno.EINVAL, errno.ENOSYS):
-            raise OSError(number, os.strerror(number))
-        # A file system without the flag: look first, which leaves a moment's gap.
-        with contextlib.suppress(FileNotFoundError):
-            os.stat(new, dir_fd=fd, follow_symlinks=False)
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-        os.rename(old, new, src_dir_fd=fd, dst_dir_fd=fd)
-
-
-class _File:
-    """What a Fid keeps: a descriptor and the name below the root."""
-
-    __slots__ = ("fd", "path")
-
-    def __init__(self, fd: int, path: tuple[bytes, ...]) -> None:
-        self.fd = fd
-        self.path = path
-
-    def close(self) -> None:
-        fd, self.fd = self.fd, -1
-        if fd >= 0:
-            os.close(fd)
-
-    def __del__(self) -> None:
-        with contextlib.suppress(OSError):
-            self.close()
 
 
 class HostFS(Refuser):
@@ -185,19 +69,15 @@ class HostFS(Refuser):
 
     def __init__(self, root: str | bytes, rw: bool = False, me: str | None = None) -> None:
         self.rw = rw
-        self._host = _Host()
+        self._calls = Calls()
         self._all_powerful = os.geteuid() == 0
-        self._users: dict[int, str] = {} if me is None else {os.geteuid(): me}
-        self._groups: dict[int, str] = {}
-        self._devs: dict[int, int] = {}
-        self._wide: dict[tuple[int, int], int] = {}
-        self._bits: dict[int, int] = {}  # KEPT bits by qid.path
+        self._attr = Attributes(os.geteuid(), me)
         self._locked: set[int] = set()  # exclusive-use files that are open
         try:
             fd = os.open(root, os.O_PATH | os.O_CLOEXEC)
         except OSError as error:
             raise plan_error(error) from None
-        self._root = _File(fd, ())
+        self._root = File(fd, ())
         self._served(os.fstat(fd))
 
     def close(self) -> None:
@@ -209,20 +89,17 @@ class HostFS(Refuser):
     async def attach(self, uid: str, spec: str) -> Fid:
         """The root; spec means nothing."""
         try:
-            return self._fid(os.dup(self._root.fd), (), uid)
+            f = File(os.dup(self._root.fd), ())
+            return Fid(self._attr.qid(os.fstat(f.fd)), uid, -1, f)
         except OSError as error:
             raise plan_error(error) from None
 
-    def _fid(self, fd: int, path: tuple[bytes, ...], uid: str) -> Fid:
-        f = _File(fd, path)
-        return Fid(self._qid(os.fstat(fd)), uid, -1, f)
-
     async def walk(self, fid: Fid, names: Sequence[str]) -> tuple[Fid | None, list[Qid]]:
         """One name at a time."""
-        f: _File = fid.aux
+        f: File = fid.aux
         try:
             if not names:
-                return Fid(fid.qid, fid.uid, -1, _File(os.dup(f.fd), f.path)), []
+                return Fid(fid.qid, fid.uid, -1, File(os.dup(f.fd), f.path)), []
         except OSError as error:
             raise plan_error(error) from None
         qids: list[Qid] = []
@@ -233,27 +110,27 @@ class HostFS(Refuser):
                 if qids:
                     return None, qids
                 raise (plan_error(error) if isinstance(error, OSError) else error) from None
-            qids.append(self._qid(st))
+            qids.append(self._attr.qid(st))
         return Fid(qids[-1], fid.uid, -1, f), qids
 
-    def _step(self, f: _File, name: str) -> tuple[_File, os.stat_result]:
+    def _step(self, f: File, name: str) -> tuple[File, os.stat_result]:
         if name == "..":
             path = f.path[:-1]
-            up = _File(self._beneath(path), path)
+            up = File(self._beneath(path), path)
             return up, self._served(os.fstat(up.fd))
         raw = name.encode("utf-8", "surrogateescape")
         if raw in (b"", b".") or b"/" in raw or b"\0" in raw:
             raise PlanError(ENONEXIST)
-        new = _File(os.open(raw, _PATH, dir_fd=f.fd), (*f.path, raw))
+        new = File(os.open(raw, _PATH, dir_fd=f.fd), (*f.path, raw))
         st = os.fstat(new.fd)
         if stat.S_ISLNK(st.st_mode):
-            new = _File(self._beneath(new.path), new.path)
+            new = File(self._beneath(new.path), new.path)
             st = os.fstat(new.fd)
         return new, self._served(st)
 
     def _beneath(self, path: tuple[bytes, ...]) -> int:
         """An O_PATH descriptor of path, links followed while they stay below the root."""
-        return self._host.open_beneath(self._root.fd, b"/".join(path) or b".",
+        return self._calls.open_beneath(self._root.fd, b"/".join(path) or b".",
                                        os.O_PATH | os.O_CLOEXEC)
 
     @staticmethod
@@ -261,21 +138,6 @@ class HostFS(Refuser):
         if not (stat.S_ISREG(st.st_mode) or stat.S_ISDIR(st.st_mode)):
             raise PlanError(ENOTREG)
         return st
-
-    def _qid(self, st: os.stat_result) -> Qid:
-        """The path tells (device, inode) pairs apart; the version follows the host's times."""
-        path = self._qid_path(st)
-        vers = hash((st.st_mtime_ns, st.st_ctime_ns, st.st_size)) & 0xFFFFFFFF
-        kind = QTDIR if stat.S_ISDIR(st.st_mode) else 0
-        if self._bits:
-            kind |= self._bits.get(path, 0) >> 24
-        return Qid(path, vers, kind)
-
-    def _qid_path(self, st: os.stat_result) -> int:
-        dev = self._devs.setdefault(st.st_dev, len(self._devs))
-        if st.st_ino < 1 << 48 and dev < 1 << 15:
-            return dev << 48 | st.st_ino
-        return 1 << 63 | self._wide.setdefault((st.st_dev, st.st_ino), len(self._wide))
 
     # Rights
 
@@ -291,7 +153,7 @@ class HostFS(Refuser):
 
     async def open(self, fid: Fid, mode: int) -> None:
         """Open the very file that was walked to, in place of its O_PATH descriptor."""
-        f: _File = fid.aux
+        f: File = fid.aux
         need = rights.rights_needed(mode)
         if need & rights.AWRITE or mode & ORCLOSE:
             self._check_rw()
@@ -299,12 +161,12 @@ class HostFS(Refuser):
         if is_dir and mode & ~ORCLOSE != OREAD:
             raise PlanError(EISDIR)
         try:
-            if self._all_powerful or need == rights.AEXEC or self._bits:
+            if self._all_powerful or need == rights.AEXEC or self._attr.bits:
                 st = os.fstat(f.fd)
                 self._check(st, need)
                 if need == rights.AEXEC and not self._all_powerful:
                     self._check_exec(f)
-            bits = self._bits.get(fid.qid[0], 0) if self._bits else 0
+            bits = self._attr.bits.get(fid.qid[0], 0) if self._attr.bits else 0
             if bits & DMEXCL and fid.qid[0] in self._locked:
                 raise PlanError(EXLOCKED)
             flags = _HOW[mode & 3] | _REAL
@@ -322,13 +184,13 @@ class HostFS(Refuser):
         fid.omode = mode
 
     @staticmethod
-    def _check_exec(f: _File) -> None:
+    def _check_exec(f: File) -> None:
         if not os.access(b"/proc/self/fd/%d" % f.fd, os.X_OK, effective_ids=True):
             raise PlanError(EPERM)
 
     async def create(self, fid: Fid, name: str, perm: int, mode: int) -> None:
         """Make a file or directory; its mode is masked by its folder's, not by the umask."""
-        f: _File = fid.aux
+        f: File = fid.aux
         self._check_rw()
         check_name(name)
         if perm & ~(DMDIR | KEPT | 0o777):
@@ -347,14 +209,14 @@ class HostFS(Refuser):
             st = os.fstat(fd)
         except OSError as error:
             raise plan_error(error) from None
-        path = self._qid_path(st)
-        self._keep(path, perm)
+        path = self._attr.path(st)
+        self._attr.keep(path, perm)
         if perm & DMEXCL:
             self._locked.add(path)
         f.close()
         f.fd = fd
         f.path = (*f.path, raw)
-        fid.qid, fid.omode = self._qid(st), mode
+        fid.qid, fid.omode = self._attr.qid(st), mode
 
     @staticmethod
     def _make(parent: int, raw: bytes, perm: int, mode: int, bits: int) -> int:
@@ -375,15 +237,9 @@ class HostFS(Refuser):
             raise
         return fd
 
-    def _keep(self, path: int, perm: int) -> None:
-        if perm & KEPT:
-            self._bits[path] = perm & KEPT
-        else:
-            self._bits.pop(path, None)
-
     async def clunk(self, fid: Fid) -> None:
         """Close the descriptor; remove on close happens here."""
-        f: _File = fid.aux
+        f: File = fid.aux
         if fid.omode >= 0:
             if fid.omode & ORCLOSE:
                 with contextlib.suppress(PlanError):
@@ -398,7 +254,7 @@ class HostFS(Refuser):
 
     async def remove(self, fid: Fid) -> None:
         """Take the name out of its folder, if it still is this file's (or a link to it)."""
-        f: _File = fid.aux
+        f: File = fid.aux
         self._check_rw()
         if not f.path:
             raise PlanError(EPERM)
@@ -409,12 +265,12 @@ class HostFS(Refuser):
                 else:
                     os.unlink(f.path[-1], dir_fd=up)
                 if st.st_nlink <= 1 or stat.S_ISDIR(st.st_mode):
-                    self._bits.pop(self._qid_path(st), None)
+                    self._attr.bits.pop(self._attr.path(st), None)
         except OSError as error:
             raise plan_error(error) from None
 
     @contextlib.contextmanager
-    def _parent(self, f: _File):
+    def _parent(self, f: File):
         """The descriptor of the folder that has the file's name, and what the name stands for."""
         up = self._beneath(f.path[:-1])
         try:
@@ -448,7 +304,7 @@ class HostFS(Refuser):
 
     async def readdir(self, fid: Fid) -> list[Dir]:
         """All that could be walked to: links that lead astray and special files are left out."""
-        f: _File = fid.aux
+        f: File = fid.aux
         dirs = []
         try:
             with os.scandir(f.fd) as entries:
@@ -457,7 +313,7 @@ class HostFS(Refuser):
                     try:
                         st = entry.stat(follow_symlinks=False)
                         if stat.S_ISLNK(st.st_mode):
-                            target = _File(self._beneath((*f.path, name)), ())
+                            target = File(self._beneath((*f.path, name)), ())
                             st = os.fstat(target.fd)
                         dirs.append(self._dir(self._served(st), name))
                     except (OSError, PlanError):
@@ -469,31 +325,13 @@ class HostFS(Refuser):
     # Attributes
 
     def _dir(self, st: os.stat_result, name: bytes) -> Dir:
-        qid = self._qid(st)
-        is_dir = qid[2] & QTDIR
-        uid = self._users.get(st.st_uid) or self._user(st.st_uid)
-        gid = self._groups.get(st.st_gid) or self._group(st.st_gid)
-        return Dir(qid, st.st_mode & 0o777 | qid[2] << 24, int(st.st_atime), int(st.st_mtime),
-                   0 if is_dir else st.st_size, name.decode("utf-8", "surrogateescape"),
-                   uid, gid, uid, ord(self.dc), self.dev)
-
-    def _user(self, number: int) -> str:
-        try:
-            name = pwd.getpwuid(number).pw_name
-        except KeyError:
-            name = str(number)
-        return self._users.setdefault(number, name)
-
-    def _group(self, number: int) -> str:
-        try:
-            name = grp.getgrgid(number).gr_name
-        except KeyError:
-            name = str(number)
-        return self._groups.setdefault(number, name)
+        d = self._attr.dir(st, name)
+        d.dev = self.dev
+        return d
 
     async def stat(self, fid: Fid) -> Dir:
         """From the descriptor."""
-        f: _File = fid.aux
+        f: File = fid.aux
         try:
             return self._dir(os.fstat(f.fd), f.path[-1] if f.path else b"/")
         except OSError as error:
@@ -501,7 +339,7 @@ class HostFS(Refuser):
 
     async def wstat(self, fid: Fid, change: DirChange) -> None:
         """Rename first, which fails most often, and undo it when the rest fails."""
-        f: _File = fid.aux
+        f: File = fid.aux
         try:
             if change.is_sync():
                 if fid.omode >= 0:
@@ -524,9 +362,10 @@ class HostFS(Refuser):
 
     def _check_change(self, st: os.stat_result, change: DirChange) -> None:
         d = self._dir(st, b"")
-        if change.mode is not None:
-            if (change.mode ^ d.mode) & DMDIR or change.mode & ~(DMDIR | KEPT | 0o777):
-                raise PlanError(EBADARG)
+        known = DMDIR | KEPT | 0o777
+        if change.mode is not None and (
+                (change.mode ^ d.mode) & DMDIR or change.mode & ~known):
+            raise PlanError(EBADARG)
         if change.length is not None and change.length != d.length:
             if d.mode & DMDIR:
                 raise PlanError(EISDIR)
@@ -537,16 +376,16 @@ class HostFS(Refuser):
             if asked is not None and asked != has:
                 raise PlanError(EPERM)
 
-    def _rename(self, f: _File, name: str) -> None:
+    def _rename(self, f: File, name: str) -> None:
         check_name(name)
         if not f.path:
             raise PlanError(EPERM)
         raw = name.encode("utf-8", "surrogateescape")
         with self._parent(f) as (up, _):
-            self._host.rename(up, f.path[-1], raw)
+            self._calls.rename(up, f.path[-1], raw)
         f.path = (*f.path[:-1], raw)
 
-    def _apply(self, f: _File, st: os.stat_result, change: DirChange) -> None:
+    def _apply(self, f: File, st: os.stat_result, change: DirChange) -> None:
         path = b"/proc/self/fd/%d" % f.fd  # the file itself, also when only O_PATH is open
         if change.length is not None and change.length != st.st_size and \
                 not stat.S_ISDIR(st.st_mode):
@@ -554,7 +393,7 @@ class HostFS(Refuser):
         if change.mode is not None:
             if change.mode & 0o777 != st.st_mode & 0o777:
                 os.chmod(path, change.mode & 0o777)
-            self._keep(self._qid_path(st), change.mode)
+            self._attr.keep(self._attr.path(st), change.mode)
         if change.atime is not None or change.mtime is not None:
             atime = st.st_atime_ns if change.atime is None else change.atime * 1_000_000_000
             mtime = st.st_mtime_ns if change.mtime is None else change.mtime * 1_000_000_000

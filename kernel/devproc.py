@@ -10,13 +10,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from vx9.fs import perm
-from vx9.fs.dir import DMDIR, OREAD, OWRITE, ORDWR, QTDIR, Dir, DirChange, Qid
+from vx9.fs.dir import DMDIR, OREAD, QTDIR, Dir, DirChange, Qid
 from vx9.fs.errors import (
-    EBADARG, EBADCTL, ECMDARGS, EEMPTYCTL, EISDIR, EINUSE, ENONEXIST, ENOTDIR, EPERM, EPROCDIED,
-    ESHORT, ETOOBIG, EUNKNOWNCTL, PlanError,
+    EBADARG,
+    EBADCTL,
+    ECMDARGS,
+    EEMPTYCTL,
+    EINUSE,
+    EISDIR,
+    ENONEXIST,
+    ENOTDIR,
+    EPERM,
+    EPROCDIED,
+    ESHORT,
+    ETOOBIG,
+    EUNKNOWNCTL,
+    PlanError,
 )
 from vx9.fs.server import Fid, Refuser
 from vx9.kernel import note
+from vx9.kernel.chan import fd_line
 from vx9.kernel.note import NoteKind
 from vx9.kernel.segment import SegKind
 from vx9.vxcore import MemoryFault
@@ -27,7 +40,6 @@ if TYPE_CHECKING:
     from vx9.kernel.proc import Proc
 
 CTL_MAX: Final = 256
-_LETTERS: Final = {OREAD: "r ", OWRITE: " w", ORDWR: "rw"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +75,6 @@ def encode(text: str) -> bytes:
 def number(n: int) -> bytes:
     """As the kernel formats a number that stands alone."""
     return b"%11d " % n
-
-
-def fd_line(fd: int, c: Chan, width: int = 0) -> str:
-    """One line of /proc/n/fd and of #d/Nctl."""
-    path, vers, kind = c.fid.qid
-    vers &= 0xFFFFFFFF
-    return (f"{fd:3d} {_LETTERS.get(c.mode, '  ')} {c.server.dc} {c.server.dev:4d} "
-            f"({path & 0xFFFFFFFFFFFFFFFF:016x} {vers:{width or 1}d} {kind:02x}) "
-            f"{c.iounit:5d} {c.offset:8d} {c.path}")
 
 
 class Devproc(Refuser):
@@ -456,7 +459,7 @@ async def _startstop(by: Any, p: Proc, args: list[str]) -> None:
     """Start, and stop again at the next note."""
     await _start(by, p, args)
     p.stop_at_note = True
-    await p.changed.sleep(lambda: p.stopped and p.stop or p.dead)
+    await p.changed.sleep(lambda: (p.stopped and p.stop) or p.dead)
 
 
 async def _nothing(by: Any, p: Proc, args: list[str]) -> None:

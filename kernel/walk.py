@@ -77,7 +77,7 @@ class MountHead:
 
 
 class Stuck(PlanError):
-    """A walk that failed at its element number `at`, counted from 1."""
+    """A walk that failed at its element number `at`, counted from 1; 0: before the first."""
 
     def __init__(self, at: int, text: str) -> None:
         super().__init__(text)
@@ -120,9 +120,9 @@ class Name:
 
     def blame(self, error: PlanError) -> PlanError:
         """The error that says which part of the name it is about."""
-        if not self.elements:
-            return PlanError(str(error))
         at = error.at if isinstance(error, Stuck) else len(self.elements)
+        if not at:
+            return PlanError(str(error))
         return PlanError(about(self.upto(at), str(error)))
 
 
@@ -232,7 +232,10 @@ class Walker:
         """The file that the first count elements lead to, its own mount not crossed."""
         start = None
         if name.sharp:
-            start = await self.attach(p, name.text[: name.sharp])
+            try:
+                start = await self.attach(p, name.text[: name.sharp])
+            except PlanError as error:
+                raise Stuck(0, str(error)) from None
             place = Place(p, start)
         else:
             place = Place(p, p.root if name.text[0] == "/" else p.dot)
