@@ -49,7 +49,7 @@ setup(
             "vx9.vxcore._core",
             ["vxcore/_core.pyx", *(f"vxcore/src/{name}.c" for name in CORE)],
             include_dirs=["vxcore/src"],
-            depends=["vxcore/vx.pxd", "vxcore/insns.tab",
+            depends=["vxcore/vx.pxd", "vxcore/insns.tab", "vxcore/mkinsns.py",
                      *(f"vxcore/src/{h}.h" for h in ("vx", "decode", "nofpu"))],
             extra_compile_args=["-O2", "-std=gnu11", "-Wall", "-ftls-model=initial-exec",
                                 "-fvisibility=hidden"],

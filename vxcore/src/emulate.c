@@ -100,21 +100,29 @@ cpuid(struct vx_cpu *c)
  * Have the processor make the image, and clear that.
  */
 static int
-x87_store(struct vx_cpu *c, uint32_t address, int state)
+x87_store(struct vx_cpu *c, uint32_t address, int state, int size)
 {
-    uint8_t image[108];
     static const uint32_t mxcsr = 0x1f80;
-    __asm__ volatile("fxrstor %0" : : "m"(c->fpu) : "memory");
-    if (state)
-        __asm__ volatile("fnsave %0" : "=m"(image) : : "memory");
-    else
-        __asm__ volatile("fnstenv %0" : "=m"(*(uint8_t(*)[28])image) : : "memory");
-    memset(image + 12, 0, 16);  /* FIP, FCS and opcode, FDP, FDS */
-    image[26] = image[27] = 0xff;  /* reserved, stored as ones */
-    uint8_t before[512] __attribute__((aligned(16)));
+    uint8_t image[108], before[512];
+    uint32_t count = (size == 4 ? 28 : 14) + (state ? 80 : 0);
     memcpy(before, c->fpu, sizeof before);
+    __asm__ volatile("fxrstor %0" : : "m"(c->fpu) : "memory");
+    if (state && size == 4)
+        __asm__ volatile("fnsave %0" : "=m"(image) : : "memory");
+    else if (state)
+        __asm__ volatile("data16 fnsave %0" : "=m"(image) : : "memory");
+    else if (size == 4)
+        __asm__ volatile("fnstenv %0" : "=m"(image) : : "memory");
+    else
+        __asm__ volatile("data16 fnstenv %0" : "=m"(image) : : "memory");
     __asm__ volatile("fxsave %0\n\tfninit\n\tldmxcsr %1" : "=m"(c->fpu) : "m"(mxcsr) : "memory");
-    if (!store(c, address, image, state ? 108 : 28))
+    if (size == 4) {
+        memset(image + 12, 0, 16);     /* FIP, FCS and opcode, FDP, FDS */
+        memset(image + 26, 0xff, 2);   /* reserved, stored as ones */
+    } else {
+        memset(image + 6, 0, 8);
+    }
+    if (!store(c, address, image, count))
         return 0;
     memcpy(c->fpu, before, sizeof before);  /* it did not happen */
     return 1;
@@ -160,10 +168,10 @@ vx_emulate(struct vx_cpu *c, const struct vx_exit *x)
         failed = 0;
         break;
     case VX_A_FNSTENV:
-        failed = x87_store(c, address, 0);
+        failed = x87_store(c, address, 0, in.operand);
         break;
     case VX_A_FNSAVE:
-        failed = x87_store(c, address, 1);
+        failed = x87_store(c, address, 1, in.operand);
         break;
     case VX_A_FXSAVE:
         failed = fxsave(c, address);

@@ -25,6 +25,7 @@ enum {
     MAX_BYTES = 1024,      /* of guest code in one fragment */
     INSN_ROOM = 128,       /* most that one instruction becomes, its stub included */
     LINE = 64,             /* of the processor's code fetch */
+    FRAGMENT_ALIGN = 32,
     EXIT_SIZE = 18,
 };
 
@@ -53,6 +54,7 @@ struct emitter {
     uint32_t base;         /* linear address of the block */
     uint32_t n;            /* bytes emitted */
     uint32_t record;       /* first of the block */
+    uint32_t landing;      /* offset of the landing, if there is one */
     int failed;
     int nstep, nfixup;
     uint32_t end;          /* guest address after the last step */
@@ -555,38 +557,49 @@ publish(struct emitter *e)
 }
 
 /*
- * A landing is where a table entry points: it sees whether the target is its own.  One in the
- * jump table passes another's on to the landing that had the entry before, or to the miss
- * stub; one in the return table, to the jump table.
+ * A landing is where a table entry points: it sees whether the target is its own.  The other
+ * case is passed on: by one in the jump table, to the landing that had the entry before or to
+ * the miss stub; by one in the return table, to the jump table.
+ *
+ * A return's landing compares by LOOP, which is the one way to go straight on when it is right
+ * without touching a flag: a branch taken at each return would spoil the processor's
+ * prediction of the guest's own branches.
  */
 static void
-emit_landing(struct emitter *e, uint32_t eip, int back)
+emit_landing(struct emitter *e, uint32_t eip)
 {
-    if (back) {
-        record(e, 0, VX_RETURNING);
-        put8(e, 0x59);                  /* pop ecx */
-        record(e, 0, VX_RETURNED);
-    } else {
-        record(e, 0, VX_FORWARD);
-        load_ecx(e, TARGET);
-    }
+    e->landing = e->n;
+    record(e, 0, VX_FORWARD);
+    load_ecx(e, TARGET);
     BYTES(e, 0x8d, 0x89);               /* lea -eip(ecx), ecx */
     put32(e, 0u - eip);
-    if (back) {
-        record(e, eip, VX_RETURNED);
-        BYTES(e, 0xe3, 24);             /* jecxz mine */
-        BYTES(e, 0x8d, 0x89);           /* lea eip(ecx), ecx */
-        put32(e, eip);
-        record(e, 0, VX_RETURNED);
-        save_ecx(e, TARGET);
-        record(e, 0, VX_FORWARD);
-        BYTES(e, 0x0f, 0xb7, 0xc9);     /* movzx cx, ecx */
-        put_table_jump(e, 0);
-        record(e, eip, VX_RETURNED);    /* mine: ecx is 0 */
-    } else {
-        BYTES(e, 0xe3, 5, 0xe9);        /* jecxz mine; jmp */
-        put32(e, e->cache->jump[eip % VX_TABLE_ENTRIES] - (e->base + e->n + 4));
-    }
+    BYTES(e, 0xe3, 5, 0xe9);            /* jecxz mine; jmp */
+    put32(e, e->cache->jump[eip % VX_TABLE_ENTRIES] - (e->base + e->n + 4));
+    load_ecx(e, SPILL);
+}
+
+static void
+emit_return_landing(struct emitter *e, uint32_t eip)
+{
+    uint32_t other = e->n;
+    record(e, eip, VX_RETURNED);
+    BYTES(e, 0x8d, 0x89);               /* lea eip(ecx), ecx */
+    put32(e, eip);
+    record(e, 0, VX_RETURNED);
+    save_ecx(e, TARGET);
+    record(e, 0, VX_FORWARD);
+    BYTES(e, 0x0f, 0xb7, 0xc9);         /* movzx cx, ecx */
+    put_table_jump(e, 0);
+    align(e, 16);
+    e->landing = e->n;
+    record(e, 0, VX_RETURNING);
+    put8(e, 0x59);                      /* pop ecx */
+    record(e, 0, VX_RETURNED);
+    BYTES(e, 0x8d, 0x89);               /* lea 1-eip(ecx), ecx */
+    put32(e, 1 - eip);
+    record(e, eip - 1, VX_RETURNED);
+    BYTES(e, 0xe2, (uint8_t)(other - (e->n + 2)));  /* loop other */
+    record(e, eip, VX_RETURNED);        /* ecx is 0 */
     load_ecx(e, SPILL);
 }
 
@@ -619,7 +632,7 @@ translate(struct vx_memory *m, uint32_t eip, int landing, uint32_t *host, uint32
     if (err < 0)
         return err;
     mark(e);
-    uint32_t boundary = 16;
+    uint32_t boundary = FRAGMENT_ALIGN;
     for (int i = 0; i < e->nstep; i++)
         if (e->step[i].head && head_alignment(&e->step[i]) > boundary)
             boundary = head_alignment(&e->step[i]);
@@ -627,7 +640,7 @@ translate(struct vx_memory *m, uint32_t eip, int landing, uint32_t *host, uint32
     if (err < 0)
         return err;
     if (landing)
-        emit_landing(e, eip, 1);
+        emit_return_landing(e, eip);
     emit(e);
     err = publish(e);
     if (err < 0) {  /* out of memory half-way: what there is may be inconsistent */
@@ -635,7 +648,7 @@ translate(struct vx_memory *m, uint32_t eip, int landing, uint32_t *host, uint32
         return err;
     }
     if (landing)
-        set_entry(c, eip, 1, e->base);
+        set_entry(c, eip, 1, e->base + e->landing);
     c->count.fragments++;
     c->count.instructions += (uint64_t)e->nstep;
     *host = e->base + e->step[0].host;
@@ -664,12 +677,12 @@ vx_landing(struct vx_cache *c, uint32_t eip, uint32_t host, int back)
         return 0;  /* flushed: there will be another miss */
     if (err < 0)
         return err;
-    emit_landing(e, eip, back);
+    (back ? emit_return_landing : emit_landing)(e, eip);
     put8(e, 0xe9);
     put32(e, host - (e->base + e->n + 4));
     err = e->failed ? -ENOMEM : vx_cache_publish(c, e->base, e->code, e->n, e->record);
     if (err == 0)
-        set_entry(c, eip, back, e->base);
+        set_entry(c, eip, back, e->base + e->landing);
     return err;
 }
 
