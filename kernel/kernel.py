@@ -23,7 +23,7 @@ from vx9.kernel.devpipe import Pipe
 from vx9.kernel.groups import MAX_FDS, EnvGroup, FdGroup, RendezGroup
 from vx9.kernel.host import Host
 from vx9.kernel.namespace import Namespace
-from vx9.kernel.note import ProcExit
+from vx9.kernel.note import NoteKind, ProcExit
 from vx9.kernel.proc import Proc
 from vx9.kernel.sched import Rendez, Scheduler
 from vx9.kernel.segment import OverQuota
@@ -103,6 +103,10 @@ class Handle:
         """Post a note to its note group; returns at once and may be called by signal handlers."""
         kernel, noteid = self._kernel, self._proc.noteid
         kernel.post(lambda: note.post_group(kernel.procs.values(), noteid, text))
+
+    def note_process(self, text: str) -> None:
+        """Post a note to the process alone; as note() otherwise."""
+        self._kernel.post(lambda: note.post(self._proc, text, NoteKind.USER) and None)
 
     def kill(self) -> None:
         """End all of its note group, whatever their handlers say; returns at once."""

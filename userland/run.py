@@ -18,7 +18,7 @@ from vx9.userland.grants import Grant
 from vx9.userland.program import Program, locate
 
 if TYPE_CHECKING:
-    from vx9.kernel.kernel import Handle, Kernel
+    from vx9.kernel.kernel import ExitStatus, Handle, Kernel
 
 # What a signal to vx9 says to the guest.  abort makes Go print its goroutines.
 NOTES: Final = {
@@ -60,16 +60,21 @@ class Signals:
             self.timer = threading.Timer(GRACE, self.handle.kill)
             self.timer.daemon = True
             self.timer.start()
-        self.handle.note(NOTES[signal.Signals(number)])
+        note = NOTES[signal.Signals(number)]
+        if note == "abort":
+            # Threads of a Go program that all print their stacks at once wait for each other.
+            self.handle.note_process(note)
+        else:
+            self.handle.note(note)
 
-    def status(self, code: int) -> int:
+    def code(self, status: "ExitStatus") -> int:
         """The exit status: of the signal that vx9 got, when that is what ended the guest."""
-        ended_by_note = code in (128 + signal.SIGHUP, 128 + signal.SIGINT, errors.KILLED)
-        if ended_by_note and self.last is not None and self.last != signal.SIGINT:
-            return 128 + self.last
-        if code == errors.KILLED and self.last == signal.SIGINT:
-            return errors.INTERRUPTED
-        return code
+        if self.last is not None:
+            note = NOTES[signal.Signals(self.last)]
+            # A Go program ends by itself of a note it does not catch, with the note for status.
+            if status.code == errors.KILLED or (status.note or status.message).startswith(note):
+                return 128 + self.last
+        return status.code
 
 
 def wait(name: str, handle: "Handle", timeout: float | None) -> int:
@@ -81,7 +86,7 @@ def wait(name: str, handle: "Handle", timeout: float | None) -> int:
             handle.kill()
             raise Refusal(f"{name}: time limit of {timeout:g} s reached; give a longer --timeout",
                           errors.TIME_LIMIT) from None
-        return signals.status(status.code)
+        return signals.code(status)
 
 
 def start(kernel: "Kernel", options: argparse.Namespace, program: Program,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"time"
 )
 
 //go:noinline
@@ -36,6 +37,6 @@ func main() {
 	case "deaf":
 		signal.Ignore(os.Interrupt)
 		fmt.Println("waiting")
-		select {}
+		time.Sleep(time.Hour)
 	}
 }
