@@ -6,8 +6,9 @@ Source: intro(3), namespace(4).
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterable
 from importlib import resources
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from vx9.fs.dir import ORDWR, OREAD, OWRITE
 from vx9.fs.errors import ENONEXIST, PlanError
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
 
 RAM_QUOTA: Final = 256 << 20  # bytes in one memory tree
 
+IMAGE: Final = "root"  # the memory tree of the root image
+# Its folders that are something else here: devices, memory, our programs, places to mount on.
+MOUNTED: Final = frozenset({"bin", "dev", "env", "fd", "mnt", "n", "net", "proc", "root", "srv",
+                            "tmp"})
+
 # Where the devices and our programs are found: what, where, how.
 # fmt: off
 BINDS: Final = (
@@ -46,9 +52,17 @@ BINDS: Final = (
 # fmt: on
 
 
-def devices(kernel: Kernel, ram_quota: int = RAM_QUOTA,
-            console: Console | None = None) -> dict[str, FileServer]:
-    """The servers of a kernel, by letter."""
+class ImageFile(Protocol):
+    """A file of a root image (vx9.images.root.Entry); load is None for a directory."""
+
+    path: str
+    mode: int
+    load: Callable[[], bytes] | None
+
+
+def devices(kernel: Kernel, ram_quota: int = RAM_QUOTA, console: Console | None = None,
+            image: Iterable[ImageFile] = ()) -> dict[str, FileServer]:
+    """The servers of a kernel, by letter; image is copied to the memory tree IMAGE."""
     host, eve = kernel.host, kernel.eve
     screen = console if console is not None else Console()
 
@@ -65,6 +79,10 @@ def devices(kernel: Kernel, ram_quota: int = RAM_QUOTA,
         screen.end_input()  # until a terminal is lent
         screen.interrupt = interrupt
     numbers = itertools.count(1)
+    ram = Ram(numbers, eve, now, ram_quota)
+    for file in image:
+        if file.path.split("/")[1] not in MOUNTED:
+            ram.select(IMAGE).put(file.path, file.load() if file.load else b"", file.mode)
     return {
         "/": Root(eve, now),
         "c": cons,
@@ -74,13 +92,18 @@ def devices(kernel: Kernel, ram_quota: int = RAM_QUOTA,
         "s": Srv(eve, now),
         "d": Dup(eve, now),
         "U": Host(numbers),
-        "R": Ram(numbers, eve, now, ram_quota),
+        "R": ram,
     }
 
 
 async def first_names(kernel: Kernel) -> None:
     """Make the name space that all programs of the host's start in."""
     await _bind_all(kernel, MREPL)
+    ram, root = kernel.devices["R"], kernel.devices["/"]
+    assert isinstance(ram, Ram) and isinstance(root, Root)
+    for name in ram.select(IMAGE).root.children or ():
+        root.plant(kernel.boot.root.fid, [name], True)
+        await kernel.boot.ns.bind(kernel.boot, f"#R{IMAGE}/{name}", f"/{name}", MREPL | MCREATE)
 
 
 async def _bind_all(kernel: Kernel, how: int) -> None:

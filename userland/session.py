@@ -65,10 +65,12 @@ def kernel(options: argparse.Namespace, extra: Sequence[Grant] = ()) -> "Iterato
     root = check_root(options)
     wanted = requested(options, os.getcwd(), extra)
     from vx9.fs.errors import PlanError
+    from vx9.images.root import entries
     from vx9.kernel.kernel import Kernel
 
     with trace_sink(options) as sink:
-        running = Kernel(memory=options.memory, user=options.user or USER, strace=sink)
+        user = options.user or USER
+        running = Kernel(memory=options.memory, user=user, strace=sink, image=entries(user))
         running.start()
         try:
             if root is not None:

@@ -296,7 +296,7 @@ def test_errstr_exchanges_and_success_leaves_it(run):
         assert g.get(buf, 128).partition(b"\0")[0] == b"fd out of range or not open"
         assert g.p.errstr == "mine"
         assert (yield from g.call("errstr", buf, 3)) == 0
-        assert g.get(buf, 4)[:3] == b"mi\0" and g.p.errstr == "fd "
+        assert g.get(buf, 4)[:3] == b"mi\0" and g.p.errstr == "fd"
         assert (yield from g.fails("errstr", buf, 0)) == "bad arg in system call"
         yield from leave(g)
 
