@@ -289,7 +289,7 @@ class HostFS(Refuser):
     async def read(self, fid: Fid, count: int, offset: int) -> bytes:
         """One pread."""
         try:
-            return os.pread(fid.aux.fd, count, offset) if offset <= OFFMAX else b""
+            return os.pread(fid.aux.fd, count, offset) if offset <= OFFMAX - count else b""
         except OSError as error:
             raise plan_error(error) from None
 

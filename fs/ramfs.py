@@ -319,8 +319,8 @@ class RamFS(Refuser):
                 raise PlanError(EBADARG)
         if (change.mtime is not None or change.atime is not None) and not owner:
             raise PlanError(EPERM)
-        if change.gid is not None and change.gid != node.gid and uid != node.uid:
-            raise PlanError(EPERM)
+        if change.gid not in (None, node.gid) and not uid == node.uid == change.gid:
+            raise PlanError(EPERM)  # only to a group of one's own
         if change.uid is not None and change.uid != node.uid:
             raise PlanError(EPERM)
         if change.muid is not None and change.muid != node.muid:
