@@ -173,7 +173,7 @@ def guest(kernel: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
         if p.cpu.script is None and parent is not None:
             view = Guest(p)
             view.at = DATA + 0x800
-            p.cpu.script = parent.cpu.child(view)
+            p.cpu.script, p.cpu.child = parent.cpu.child(view), parent.cpu.child
         started(p)
 
     kernel.start_proc = start_proc
