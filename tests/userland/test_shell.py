@@ -174,6 +174,11 @@ def test_faults_are_one_line_and_the_shell_goes_on(shell, guests, capsys, line, 
     assert words(guests)[-1] == ["echo", "on"]
 
 
+def test_what_follows_a_fault_on_a_line_is_run(shell, guests, capsys):
+    shell.run("nothing; echo $status")
+    assert words(guests) == [["echo", "nothing: file does not exist"]]
+
+
 def test_a_pipeline_that_cannot_be_completed_ends_what_it_began(shell, guests, capsys):
     shell.run("a | nothing | b")
     assert words(guests) == [["a"]]

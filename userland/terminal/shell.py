@@ -42,7 +42,11 @@ builtin: cd [dir]  history  jobs  help  exit [status];  ctrl-C interrupts, ctrl-
 
 
 class CommandFault(Exception):
-    """A command that could not be started or done: one line, and its $status."""
+    """A command that could not be started or done: one line, and the host's exit status."""
+
+    def __init__(self, text: str, code: int = 1) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class Exit(Exception):
@@ -78,17 +82,21 @@ class Shell:
     def run(self, line: str) -> None:
         """Run a line; its faults are told on stderr and in $status.  Raises Exit."""
         try:
-            for pipeline in parse(line):
+            pipelines = parse(line)
+        except SyntaxFault as fault:
+            self.complain(str(fault), 1)
+            return
+        for pipeline in pipelines:
+            try:
                 self._pipeline(pipeline, line.strip())
-        except (SyntaxFault, CommandFault) as fault:
-            self.complain(str(fault))
-            self.status = str(fault)
-            self.code = self.code if isinstance(fault, CommandFault) and self.code else 1
+            except CommandFault as fault:
+                self.complain(str(fault), fault.code)
 
-    def complain(self, text: str) -> None:
-        """One line on stderr."""
+    def complain(self, text: str, code: int) -> None:
+        """One line on stderr, which is also the status."""
         sys.stderr.write(f"vx9: {text}\n")
         sys.stderr.flush()
+        self.status, self.code = text, code
 
     # Words
 
@@ -191,8 +199,8 @@ class Shell:
                 fault = str(error)
                 if "does not exist" not in fault:
                     break
-        self.code = NOT_FOUND if "does not exist" in fault else NOT_A_PROGRAM
-        raise CommandFault(f"{words[0]}: {self.guests.reason(fault)}")
+        raise CommandFault(f"{words[0]}: {self.guests.reason(fault)}",
+                           NOT_FOUND if "does not exist" in fault else NOT_A_PROGRAM)
 
     def _redirect(self, redirection: Redirection, streams: "dict[int, int | Chan | None]",
                   stack: contextlib.ExitStack) -> None:
@@ -336,6 +344,28 @@ def loop(shell: Shell, lines: "Lines") -> None:
 
 
 @contextlib.contextmanager
+def own_group() -> Iterator[None]:
+    """Be the terminal's foreground process group: ctrl-C is ours, not also make's that started us."""
+    before = os.getpgrp()
+    if before == os.getpid() or os.tcgetpgrp(0) != before:
+        yield
+        return
+    # Nobody would wake a group of its own that ctrl-Z stops; and a group in the background
+    # must ignore SIGTTOU to take the terminal back.
+    old = {number: signal.signal(number, signal.SIG_IGN)
+           for number in (signal.SIGTSTP, signal.SIGTTOU)}
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpid())
+    try:
+        yield
+    finally:
+        os.tcsetpgrp(0, before)
+        os.setpgid(0, before)
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
 def restored_terminal() -> Iterator[None]:
     """Give the terminal back as it was, whatever a guest did to it."""
     if not sys.stdin.isatty():
@@ -352,9 +382,10 @@ def restored_terminal() -> Iterator[None]:
 def shell(options: argparse.Namespace) -> int:
     """vx9, vx9 -c LINE, and vx9 with commands on standard input; the status of the last command."""
     from vx9.userland.terminal.guests import Guests
-    from vx9.userland.terminal.prompt import Plain, source
+    from vx9.userland.terminal.prompt import Plain, source, usable_terminal
 
-    with session.kernel(options) as kernel:
+    typed = options.line is None and usable_terminal()
+    with own_group() if typed else contextlib.nullcontext(), session.kernel(options) as kernel:
         guests = Guests(kernel, options)
         environment = grants.environment(os.environ, options.env, options.inherit_env,
                                          options.user or session.USER, session.TMP)
@@ -368,6 +399,9 @@ def shell(options: argparse.Namespace) -> int:
                     it.run(options.line)
         except Exit:
             pass
+        else:
+            if typed:
+                return 0  # ctrl-D is no failure, whatever came before it
         finally:
             it.end()
         return it.code
