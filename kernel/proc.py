@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from vx9.fs.errors import EBADARG, EINTR, ENOCHILD, ENOVMEM, PlanError, clip, quote
+from vx9.fs.errors import EBADARG, ENOCHILD, ENOVMEM, PlanError, clip
 from vx9.kernel import note, trap
 from vx9.kernel.groups import EnvGroup, FdGroup, RendezGroup
 from vx9.kernel.note import Note, NoteKind, ProcExit
 from vx9.kernel.sched import Rendez, Timer
 from vx9.kernel.segment import OverQuota
 from vx9.kernel.usermem import OddAddress, UserMemory
+from vx9.kernel.waitrec import STATUS_MAX, WaitRecord, quote_arg
 from vx9.vxcore import CoreError, Cpu, MemoryFault, TrapKind
 
 if TYPE_CHECKING:
@@ -35,28 +35,8 @@ log = logging.getLogger(__name__)
 QUANTUM_US: Final = 10_000
 TURN: Final = 256  # traps of one process before the others get a turn
 WAIT_RECORDS: Final = 128
-STATUS_MAX: Final = 127
-ARGS_MAX: Final = 128
 INTERNAL: Final = "internal error of the kernel"
 _MASK: Final = 0xFFFFFFFF
-
-
-@dataclass(frozen=True, slots=True)
-class WaitRecord:
-    """What a parent learns of a dead child; times in milliseconds."""
-
-    pid: int
-    user_ms: int
-    sys_ms: int
-    real_ms: int
-    message: str
-
-    def text(self) -> str:
-        """As await and /proc/n/wait give it."""
-        message = self.message
-        if not message or any(c in " \t\n'" for c in message):
-            message = quote(message)
-        return f"{self.pid} {self.user_ms} {self.sys_ms} {self.real_ms} {message}"
 
 
 class Proc:
@@ -398,13 +378,3 @@ class Proc:
                 await c.close()
         self.image_chan = None
         await self.ns.close()
-
-
-def quote_arg(text: str) -> str:
-    """A word as %q prints it: quoted only when it must be."""
-    if text and not any(c in " \t\n\r'=" for c in text):
-        return text
-    return quote(text)
-
-
-__all__ = ["EINTR", "Proc", "WaitRecord", "quote_arg"]

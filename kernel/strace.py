@@ -72,7 +72,7 @@ class Tracer:
                 result = await result
         except (PlanError, MemoryFault, Exception) as error:
             why = str(error) if isinstance(error, PlanError) else "bad address"
-            self._end(p, call, args, before, f"-1 {why!r}", 0)
+            self._end(p, call, args, before, f"-1 {why!r}", -1)
             raise
         if result is None:  # exec, noted: the registers are another program's
             self._line(p, f"{call.name}({', '.join(t or '' for t in before)})")
@@ -151,7 +151,7 @@ class Tracer:
 
 _FORMATS: Final[dict[str, Callable[[int], str]]] = {
     "omode": lambda v: flags(v & ~3, _OPEN_FLAGS, _OPEN[v & 3]),
-    "perm": lambda v: flags(v & ~0o777, _PERM, f"{v & 0o777:#o}"),
+    "perm": lambda v: flags(v & ~0o777, _PERM, f"0{v & 0o777:o}"),
     "rflags": lambda v: flags(v, _RFORK),
     "bflags": lambda v: flags(v & ~3, _BIND_FLAGS, _BIND[v & 3]),
     "nflag": lambda v: _NOTED[v] if 0 <= v <= 3 else str(v),
