@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from vx9.fs.dir import OEXEC
 from vx9.fs.errors import EBADEXEC, ENOVMEM, PlanError
 from vx9.kernel import tos
+from vx9.kernel.note import FRESH_FPU
 from vx9.kernel.segment import PAGE, STACK_SIZE, TEXT_BASE, Layout, Space, page_up
 from vx9.vxcore import CodeCache, CoreError, Memory, MemoryObject
 
@@ -111,6 +112,10 @@ class Images:
 
     def __init__(self) -> None:
         self._images: OrderedDict[tuple[object, ...], Image] = OrderedDict()
+
+    def clear(self) -> None:
+        """Forget them all."""
+        self._images.clear()
 
     async def load(self, p: Proc, c: Chan, header: Header) -> Image:
         """The image of the open file c.  Raises PlanError."""
@@ -279,9 +284,6 @@ async def commit(p: Proc, program: Program, made: tuple[Space, int, int]) -> Non
     if old_chan is not None:
         await old_chan.close()
 
-
-# FXSAVE image after FNINIT and FLDCW 0x0232, MXCSR 0x1F80.
-FRESH_FPU: Final = struct.pack("<HHBBHQQI", 0x0232, 0, 0, 0, 0, 0, 0, 0x1F80).ljust(512, b"\0")
 
 __all__ = ["Header", "Image", "Images", "Program", "arrange", "commit", "describe",
            "make_space", "parse_header", "prepare", "size_class"]

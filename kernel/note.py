@@ -28,6 +28,8 @@ CS, DS = 0x23, 0x1B  # selectors as a 386 kernel shows them; the real ones are n
 USER_FLAGS: Final = 0xCD5  # what a note handler may change
 IF: Final = 0x202
 NESTED: Final = 64  # saved FPU states of a process
+# FXSAVE image after FNINIT and FLDCW 0x0232, MXCSR 0x1F80.
+FRESH_FPU: Final = struct.pack("<HHBBHQQI", 0x0232, 0, 0, 0, 0, 0, 0, 0x1F80).ljust(512, b"\0")
 _MASK: Final = 0xFFFFFFFF
 
 
@@ -134,6 +136,7 @@ async def deliver(p: Proc) -> None:
         raise ProcExit("Suicide", cause="sys: bad address in notify") from None
     p.saved_fpu.append((ureg, p.cpu.fpu))
     del p.saved_fpu[:-NESTED]
+    p.cpu.fpu = FRESH_FPU  # the interrupted code's stack of registers may be full
     p.ureg = ureg
     p.notified = True
     p.attention = bool(p.notes)

@@ -71,7 +71,9 @@ privileged(void)
 static void
 callnil(void)
 {
-    ((void (*)(void)) 0)();
+    void (*volatile nowhere)(void) = nil;
+
+    nowhere();
 }
 
 static void

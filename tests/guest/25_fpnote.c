@@ -11,7 +11,12 @@ handler(void *u, char *note)
 
     if (strcmp(note, "alarm") != 0)
         return 0;
-    x = x * 3 + notes; /* its own use of the registers */
+    x = x * 3 + notes; /* its own use of the registers: all of them */
+    __asm__ volatile("fld1; fldpi; fldl2e; fldz; fld1; fldpi; fldl2e; fldz\n"
+                     "fstp %st(0); fstp %st(0); fstp %st(0); fstp %st(0)\n"
+                     "fstp %st(0); fstp %st(0); fstp %st(0); fstp %st(0)");
+    if ((getfcr() & ~0x40ul) != 0x20d)
+        print("fcr %lux\n", getfcr());
     if (x < 0)
         print("?");
     notes++;
@@ -22,9 +27,11 @@ handler(void *u, char *note)
 void
 main(int argc, char **argv)
 {
-    double sum, term, first = 0;
+    double sum, term;
+    volatile double result, first = 0;
     long i, round;
 
+    setfcr((getfcr() & ~(ulong)FPPMASK) | FPPEXT); /* the handler has that of the start */
     atnotify(handler, 1);
     alarm(10);
     for (round = 0; notes < 5; round++) {
@@ -34,14 +41,17 @@ main(int argc, char **argv)
             sum += term / i;
             term = term * 0.99 + 1e-9 * i;
         }
+        result = sum; /* rounded to a double */
         if (round == 0)
-            first = sum;
-        if (sum != first) {
-            print("round %ld: %.17g, not %.17g\n", round, sum, first);
+            first = result;
+        if (result != first) {
+            print("round %ld: %.17g, not %.17g\n", round, result, first);
             exits("changed");
         }
     }
     alarm(0);
+    if ((getfcr() & FPPMASK) != FPPEXT)
+        print("precision was not given back: %lux\n", getfcr());
     print("%.12g\n", first);
     exits(nil);
 }

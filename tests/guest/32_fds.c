@@ -27,7 +27,8 @@ main(int argc, char **argv)
     i = read(20, buf, sizeof buf);
     fprint(2, "%.*s\n", i, buf);
     memset(buf, 1, sizeof buf);
-    fprint(2, "%ld %d\n", read(a, buf, 5), buf[0] + buf[4] + buf[5]);
+    i = read(a, buf, 5);
+    fprint(2, "%d %d %d %d\n", i, buf[0], buf[4], buf[5]);
     rfork(RFCFDG);
     fprint(2, "gone\n");
     exits(nil);

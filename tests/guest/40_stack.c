@@ -15,7 +15,7 @@ depth(long n)
 void
 main(int argc, char **argv)
 {
-    char *far = (char *)&argc - 8 * 1024 * 1024;
+    char volatile *volatile far = (char *)&argc - 8 * 1024 * 1024;
 
     *far = 7;
     print("%d\n", *far);

@@ -8,14 +8,14 @@ op(int which, double x, double y)
     double r = 0;
 
     switch (which) {
-    case 0: __asm__("fsin" : "=t"(r) : "0"(x)); break;
-    case 1: __asm__("fcos" : "=t"(r) : "0"(x)); break;
-    case 2: __asm__("fpatan" : "=t"(r) : "0"(x), "u"(y) : "st(1)"); break;
-    case 3: __asm__("fyl2x" : "=t"(r) : "0"(x), "u"(y) : "st(1)"); break;
-    case 4: __asm__("f2xm1" : "=t"(r) : "0"(x)); break;
-    case 5: __asm__("fscale" : "=t"(r) : "0"(x), "u"(y)); break;
-    case 6: __asm__("frndint" : "=t"(r) : "0"(x)); break;
-    case 7: __asm__("fprem1" : "=t"(r) : "0"(x), "u"(y)); break;
+    case 0: __asm__ volatile("fsin" : "=t"(r) : "0"(x)); break;
+    case 1: __asm__ volatile("fcos" : "=t"(r) : "0"(x)); break;
+    case 2: __asm__ volatile("fpatan" : "=t"(r) : "0"(x), "u"(y) : "st(1)"); break;
+    case 3: __asm__ volatile("fyl2x" : "=t"(r) : "0"(x), "u"(y) : "st(1)"); break;
+    case 4: __asm__ volatile("f2xm1" : "=t"(r) : "0"(x)); break;
+    case 5: __asm__ volatile("fscale" : "=t"(r) : "0"(x), "u"(y)); break;
+    case 6: __asm__ volatile("frndint" : "=t"(r) : "0"(x)); break;
+    case 7: __asm__ volatile("fprem1" : "=t"(r) : "0"(x), "u"(y)); break;
     }
     return r;
 }

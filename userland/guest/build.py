@@ -17,6 +17,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ REMEDY: Final = (
     "  or name another compiler in the environment variable VX9_GUEST_CC"
 )
 
+_LOADING: Final = threading.Lock()  # programs are built by several threads
+
 
 class BuildError(Exception):
     """The programs cannot be built; the text says what to do."""
@@ -72,13 +75,14 @@ class Library:
 def _module(path: Path) -> ModuleType:
     """A module of ours by its path: the build runs before anything is installed."""
     name = "vx9_build_" + path.stem
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module  # dataclasses look themselves up here
-        spec.loader.exec_module(module)
-    return sys.modules[name]
+    with _LOADING:
+        if name not in sys.modules:
+            spec = importlib.util.spec_from_file_location(name, path)
+            assert spec is not None and spec.loader is not None
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[name] = module  # dataclasses look themselves up here
+            spec.loader.exec_module(module)
+        return sys.modules[name]
 
 
 def _run(command: Sequence[str | Path], what: str) -> str:
