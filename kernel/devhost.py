@@ -35,6 +35,12 @@ class Host(Refuser):
         self._granted[str(server.dev)] = server
         return f"#U{server.dev}"
 
+    def close(self) -> None:
+        """Take all grants back."""
+        for server in self._granted.values():
+            server.close()
+        self._granted.clear()
+
     def select(self, spec: str) -> FileServer:
         """The server of one grant."""
         server = self._granted.get(spec)

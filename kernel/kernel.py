@@ -141,6 +141,7 @@ class Kernel:
         self.cycle_hz = 0
         self.procs: dict[int, Proc] = {}
         self.threaded = False
+        self.stopped = False
         self.images = execute.Images()
         self.semaphores = sysmem.Semaphores()
         self.tracer = Tracer(strace, self.host.time_ns) if strace is not None else None
@@ -180,6 +181,8 @@ class Kernel:
             self.sched.run()
         except BaseException:
             log.exception("the kernel thread ends")
+            for handle in self._handles.values():
+                handle._end(ProcExit("the kernel failed"))
             raise
 
     def post(self, call: Callable[[], None]) -> None:
@@ -215,7 +218,14 @@ class Kernel:
         return task.result
 
     def stop(self) -> None:
-        """End every process and the kernel thread, and give the host's things back."""
+        """End every process and the kernel thread, and give the host's things back.
+
+        The kernel is of no use afterwards; stopping it again does nothing.
+        """
+        if self.stopped:
+            return
+        self.stopped = True
+
         def end() -> None:
             for p in list(self.procs.values()):
                 p.kill()
@@ -231,7 +241,14 @@ class Kernel:
             self.sched.run()
         for task in list(self.sched.tasks):
             self.sched.kill(task)
+        for p in self._broken:
+            p.release_memory()
+        self.sched.spawn(self.boot.release_groups(), "stop")
         self.sched.drain()
+        self.images.clear()
+        for device in self.devices.values():
+            if hasattr(device, "close"):
+                device.close()
         self.host.close()
 
     async def _wind_down(self) -> None:

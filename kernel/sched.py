@@ -135,6 +135,7 @@ class Scheduler:
         self._dead_timers = 0
         self._order = itertools.count()
         self._stopping = False
+        self._poll_now = False
 
     # Tasks
 
@@ -173,7 +174,8 @@ class Scheduler:
         return most if left_ns is None else min(most, max(SHORTEST_US, left_ns // 1000))
 
     def interrupt_guest(self) -> None:
-        """Make a guest that runs now give up the processor.  Any thread."""
+        """Make a guest that runs now give up the processor to host events.  Any thread."""
+        self._poll_now = True
         task = self.current
         if task is not None and task.cpu is not None:
             task.cpu.interrupt()
@@ -260,7 +262,8 @@ class Scheduler:
             now_ns = host.monotonic_ns()
             if self._timers and self._timers[0][0] <= now_ns:
                 self._fire(now_ns)
-            elif now_ns - polled_ns >= POLL_NS:
+            elif self._poll_now or now_ns - polled_ns >= POLL_NS:
+                self._poll_now = False
                 host.poll(0)
                 polled_ns = now_ns
             elif self.woken and (favoured < FAVOUR or not self.spent):
