@@ -130,6 +130,7 @@ class Chan:
         self.fid.proc = p
         fid, _ = await self.server.walk(self.fid, ())
         assert fid is not None
+        fid.uid = p.user
         return fid
 
     async def clone(self, p: Any) -> Chan:

@@ -193,6 +193,7 @@ class Place:
             assert fid is not None
             await self.move(self.server, fid)
         self.mine = False
+        self.fid.uid = self.p.user  # who bound a server does not lend its rights
         return Chan(self.server, self.fid, self.path, self.depth, self.covers)
 
     async def drop(self) -> None:
