@@ -380,6 +380,12 @@ vx_cache_patch(uint32_t host, uint32_t value)
     __atomic_store_n((uint32_t *)(void *)vx_code_view(host), value, __ATOMIC_RELEASE);
 }
 
+void
+vx_cache_patch_byte(uint32_t host, uint8_t value)
+{
+    __atomic_store_n(vx_code_view(host), value, __ATOMIC_RELEASE);
+}
+
 int
 vx_cache_publish(struct vx_cache *c, uint32_t host, const uint8_t *code, uint32_t count,
                  uint32_t record)

@@ -274,7 +274,7 @@ after_exit(struct vx_cpu *c)
         if (err)
             return err;
         if (cache->generation == generation)
-            vx_predict(cache, &x, c->eip, host);
+            vx_predict(&x, c->eip, host);
         return 0;
     case VX_X_INT:
         c->trap = (struct vx_trap){.kind = VX_T_INT, .number = x.arg};
@@ -316,6 +316,7 @@ loop(struct vx_cpu *c)
             return 0;
         }
         if (c->ticks <= 0) {
+            c->memory->computes = 1;
             trap(c, VX_T_QUANTUM);
             return 0;
         }

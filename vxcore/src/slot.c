@@ -32,6 +32,8 @@ static struct {
 
 static uint64_t tick;
 
+enum { HOT_AGE = 64 };  /* entries to slots: who has the slot at 0 and rests so long loses it */
+
 /* LDT index of the data segment of the slot of a class at base. */
 static int
 ldt_index(int class, uint32_t base)
@@ -83,7 +85,16 @@ vx_slot_init(void)
     }
     for (int i = 0; i < UNITS_USED_BY_CORE; i++)
         unit[NUNIT - 1 - i].state = USELESS;
-    unit[0].state = USELESS;  /* page 0, and where non-PIE programs are */
+    /*
+     * A segment whose base is 0 costs nothing, any other a cycle for each load: so one slot
+     * at linear 0 is worth having, where the host lets pages be mapped that low.
+     */
+    void *low = mmap((void *)VX_PAGE, VX_PAGE, PROT_NONE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE, -1, 0);
+    if (low != (void *)VX_PAGE)
+        unit[0].state = USELESS;
+    if (low != MAP_FAILED)
+        munmap(low, VX_PAGE);
     return 0;
 }
 
@@ -93,19 +104,31 @@ vx_control_selector(int i)
     return selector(LDT_CONTROL + i);
 }
 
+/* The part of a window that can be mapped: never page 0. */
+static void *
+window(uint32_t base, int class, size_t *size)
+{
+    uint32_t from = base ? base : VX_PAGE;
+    *size = vx_class_size[class] - (from - base);
+    return (void *)(uintptr_t)from;
+}
+
 /* Unmap everything in a slot. */
 static void
 unmap_all(struct vx_slot *s)
 {
-    mmap((void *)(uintptr_t)s->base, vx_class_size[s->class], PROT_NONE,
-         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+    size_t size;
+    void *from = window(s->base, s->class, &size);
+    mmap(from, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
     s->nmapped = 0;
 }
 
 static void
 slot_destroy(struct vx_slot *s)
 {
-    munmap((void *)(uintptr_t)s->base, vx_class_size[s->class]);
+    size_t size;
+    void *from = window(s->base, s->class, &size);
+    munmap(from, size);
     for (int i = 0; i < NUNIT; i++)
         if (unit[i].slot == s) {
             unit[i].slot = NULL;
@@ -118,12 +141,13 @@ slot_destroy(struct vx_slot *s)
 static struct vx_slot *
 slot_create(int class, uint32_t base)
 {
-    uint32_t size = vx_class_size[class];
-    void *p = mmap((void *)(uintptr_t)base, size, PROT_NONE,
+    size_t size;
+    void *from = window(base, class, &size);
+    void *p = mmap(from, size, PROT_NONE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
         return NULL;
-    if (p != (void *)(uintptr_t)base) {  /* a kernel that does not know NOREPLACE */
+    if (p != from) {  /* a kernel that does not know NOREPLACE */
         munmap(p, size);
         return NULL;
     }
@@ -136,7 +160,7 @@ slot_create(int class, uint32_t base)
     s->base = base;
     s->class = class;
     s->selector = selector(ldt_index(class, base));
-    for (uint32_t u = base / UNIT; u < (base + (uint64_t)size) / UNIT; u++) {
+    for (uint32_t u = base / UNIT; u < (base + (uint64_t)vx_class_size[class]) / UNIT; u++) {
         unit[u].state = TAKEN;
         unit[u].slot = s;
     }
@@ -162,12 +186,12 @@ shares(struct vx_slot *s, struct vx_memory *m, uint32_t prot)
     return n;
 }
 
-/* A new slot of a class where the host leaves room for one. */
+/* A new slot of a class where the host leaves room for one: at 0, else from the top down. */
 static struct vx_slot *
 slot_from_room(int class)
 {
     int n = (int)(vx_class_size[class] / UNIT);
-    for (int u = NUNIT - n; u >= 0; u -= n) {
+    for (int u = 0; u < NUNIT; u = u == 0 ? NUNIT - n : u == n ? NUNIT : u - n) {
         int free = 1;
         for (int i = u; i < u + n; i++)
             free &= unit[i].state == FREE;
@@ -188,30 +212,28 @@ slot_from_room(int class)
     return NULL;
 }
 
-/* Make room for a slot of a class by destroying slots that nobody runs in. */
-static struct vx_slot *
-slot_from_others(int class)
+/*
+ * Could a slot of n units at u be made by destroying others?  Those must not be running nor
+ * larger, and not have been used since the tick.  Tells when the last of them was.
+ */
+static int
+replaceable(int u, int n, int class, uint64_t since, uint64_t *used)
 {
-    int n = (int)(vx_class_size[class] / UNIT);
-    int best = -1;
-    uint64_t best_used = UINT64_MAX;
-    for (int u = NUNIT - n; u >= 0; u -= n) {
-        uint64_t used = 0;
-        int ok = 1;
-        for (int i = u; i < u + n; i++) {
-            struct vx_slot *s = unit[i].slot;
-            ok &= unit[i].state != USELESS && !(s && (s->running || s->class > class));
-            if (s && s->memory && s->used > used)
-                used = s->used;
-        }
-        if (ok && used < best_used) {
-            best = u;
-            best_used = used;
-        }
+    *used = 0;
+    for (int i = u; i < u + n; i++) {
+        struct vx_slot *s = unit[i].slot;
+        if (unit[i].state == USELESS || (s && (s->running || s->class > class)))
+            return 0;
+        if (s && s->memory && s->used > *used)
+            *used = s->used;
     }
-    if (best < 0)
-        return NULL;
-    for (int i = best; i < best + n; i++) {
+    return *used < since;
+}
+
+static struct vx_slot *
+replace(int u, int n, int class)
+{
+    for (int i = u; i < u + n; i++) {
         struct vx_slot *s = unit[i].slot;
         if (s == NULL)
             continue;
@@ -219,7 +241,31 @@ slot_from_others(int class)
             s->memory->slot = NULL;
         slot_destroy(s);
     }
-    return slot_create(class, (uint32_t)best * UNIT);
+    return slot_create(class, (uint32_t)u * UNIT);
+}
+
+/* Make room for a slot of a class in place of those used least lately. */
+static struct vx_slot *
+slot_from_others(int class)
+{
+    int n = (int)(vx_class_size[class] / UNIT);
+    int best = -1;
+    uint64_t best_used = UINT64_MAX, used;
+    for (int u = NUNIT - n; u >= 0; u -= n)
+        if (replaceable(u, n, class, best_used, &used)) {
+            best = u;
+            best_used = used;
+        }
+    return best < 0 ? NULL : replace(best, n, class);
+}
+
+/* The slot at 0 for a guest that computes, unless someone has used it of late. */
+static struct vx_slot *
+slot_hot(int class)
+{
+    int n = (int)(vx_class_size[class] / UNIT);
+    uint64_t used, since = tick > HOT_AGE ? tick - HOT_AGE : 1;
+    return replaceable(0, n, class, since, &used) ? replace(0, n, class) : NULL;
 }
 
 static struct vx_slot *
@@ -341,6 +387,15 @@ slot_sync(struct vx_slot *s)
 int
 vx_slot_enter(struct vx_memory *m)
 {
+    if (m->computes && m->slot && m->slot->base) {
+        struct vx_slot *s = slot_hot(m->class);
+        if (s) {
+            vx_slot_release(m);
+            s->memory = m;
+            m->slot = s;
+        }
+    }
+    m->computes = 0;
     if (m->slot == NULL) {
         struct vx_slot *s = slot_choose(m);
         if (s == NULL)

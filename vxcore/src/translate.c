@@ -402,17 +402,18 @@ emit_return_dropping(struct emitter *e, struct step *s)
 }
 
 /*
- * An indirect call or jump has an inline cache of one target.  The parts are at fixed
- * distances from the displacement of the lea, which is the site that vx_predict patches.
+ * An indirect call or jump has an inline cache of one target, compared as a return's landing
+ * does.  The parts are at fixed distances from the displacement of the lea, which is the site
+ * that vx_predict patches.
  */
-enum { SITE_MISS = 7, SITE_HIT = 19, SITE_TABLE = 23 };
+enum { SITE_OTHER = 5, SITE_HIT = 14, SITE_TABLE = 18, SITE_EXIT = 34 };
 
 static void
 emit_indirect(struct emitter *e, struct step *s)
 {
     uint32_t eip = eip_of(e, s);
     const uint8_t *p = e->guest + s->at;
-    unsigned modrm = s->in.modrm;    /* mov takes the same operand bytes */
+    unsigned modrm = s->in.modrm;       /* mov takes the same operand bytes */
     save_ecx(e, SPILL);
     record(e, eip, VX_BACK);
     put8(e, 0x8b);
@@ -425,11 +426,10 @@ emit_indirect(struct emitter *e, struct step *s)
     }
     keep_together(e, 2);
     record(e, eip, VX_FORWARD);
-    BYTES(e, 0x8d, 0x89);               /* lea -predicted(ecx), ecx */
+    BYTES(e, 0x8d, 0x89);               /* lea 1-predicted(ecx), ecx */
     uint32_t site = e->n;
-    put32(e, 0);
-    BYTES(e, 0xe3, 5, 0xe9);            /* jecxz hit; jmp */
-    put32(e, SITE_TABLE + 16 - (SITE_MISS + 4));  /* the exit, until predicted */
+    put32(e, 1);
+    BYTES(e, 0xe2, SITE_EXIT - (SITE_OTHER + 1));  /* loop: not it, and nothing learned yet */
     load_ecx(e, SPILL);
     put8(e, 0xe9);
     put32(e, 0);                        /* falls to: */
@@ -687,11 +687,10 @@ vx_landing(struct vx_cache *c, uint32_t eip, uint32_t host, int back)
 }
 
 void
-vx_predict(struct vx_cache *c, const struct vx_exit *x, uint32_t eip, uint32_t host)
+vx_predict(const struct vx_exit *x, uint32_t eip, uint32_t host)
 {
     uint32_t site = x->site;
-    (void)c;
     vx_cache_patch(site + SITE_HIT, host - (site + SITE_HIT + 4));
-    vx_cache_patch(site, 0u - eip);
-    vx_cache_patch(site + SITE_MISS, SITE_TABLE - (SITE_MISS + 4));
+    vx_cache_patch(site, 1 - eip);
+    vx_cache_patch_byte(site + SITE_OTHER, SITE_TABLE - (SITE_OTHER + 1));
 }

@@ -101,6 +101,7 @@ struct vx_memory {
     struct vx_mapping *map;     /* ascending */
     struct vx_slot *slot;       /* where it is resident, or 0 */
     struct vx_cache *cache;
+    int computes;               /* used up its last quantum */
 };
 
 extern uint64_t vx_layout;  /* bumped whenever any mapping or object size changes */
@@ -243,6 +244,7 @@ int vx_cache_room(struct vx_cache *, uint32_t count, uint32_t align, uint32_t *h
 int vx_cache_exit(struct vx_cache *, const struct vx_exit *);  /* its index, or -ENOMEM */
 int vx_cache_record(struct vx_cache *, struct vx_record);
 void vx_cache_patch(uint32_t host, uint32_t value);  /* four bytes of emitted code */
+void vx_cache_patch_byte(uint32_t host, uint8_t value);
 /* Publish code built for host (from vx_cache_room); its records begin at record. */
 int vx_cache_publish(struct vx_cache *, uint32_t host, const uint8_t *code, uint32_t count,
                      uint32_t record);
@@ -266,7 +268,7 @@ int vx_translate_return(struct vx_memory *, uint32_t eip, uint32_t *host, uint32
 /* Put eip into the jump or the return table, so that indirect transfers find host. */
 int vx_landing(struct vx_cache *, uint32_t eip, uint32_t host, int back);
 /* Teach the inline cache at site. */
-void vx_predict(struct vx_cache *, const struct vx_exit *, uint32_t eip, uint32_t host);
+void vx_predict(const struct vx_exit *, uint32_t eip, uint32_t host);
 
 /* ---- traps ---- */
 
