@@ -55,6 +55,13 @@ def check(host: str, name: str) -> None:
         raise Refusal(f"{name}: not executable; chmod +x {name}", NOT_A_PROGRAM)
 
 
+def interpreter(host: str) -> str:
+    """What a script of the host names in its first line."""
+    with open(host, "rb") as file:
+        line = file.readline(256)
+    return line[2:].decode("utf-8", "replace").strip().partition(" ")[0]
+
+
 def locate(name: str, root: str | None, cwd: str) -> Program:
     """Where the program is.  A host file wins over a name in the guest's /bin.
 
@@ -64,9 +71,10 @@ def locate(name: str, root: str | None, cwd: str) -> Program:
         raise Refusal("'': an empty name; name a program", NOT_FOUND)
     host = os.path.normpath(os.path.join(cwd, name))
     # /bin is the guest's own in every name space, and so is its path.
-    if root is None and not host.startswith("/bin/") and ("/" in name or os.path.isfile(host)):
+    path = "/" in name or name in (".", "..")
+    if root is None and not host.startswith("/bin/") and (path or os.path.isfile(host)):
         check(host, name)
         return Program(host, host)
-    if "/" in name:
+    if path:
         return Program(os.path.normpath(os.path.join("/" if root else cwd, name)), None)
     return Program(f"/bin/{name}", None)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Self
 from vx9.userland import errors, grants, session
 from vx9.userland.errors import Refusal
 from vx9.userland.grants import Grant
-from vx9.userland.program import Program, locate
+from vx9.userland.program import Program, interpreter, locate
 
 if TYPE_CHECKING:
     from vx9.kernel.kernel import ExitStatus, Handle, Kernel
@@ -104,6 +104,9 @@ def start(kernel: "Kernel", options: argparse.Namespace, program: Program,
         return kernel.spawn([name, *options.arguments], env=env, cwd=cwd, path=program.guest)
     except PlanError as error:
         reason = session.reason(error)
+        if "does not exist" in reason and program.host:
+            raise Refusal(f"{name}: its interpreter {interpreter(program.host)} does not exist in "
+                          "the guest; name one that does", errors.NOT_A_PROGRAM) from None
         if "does not exist" in reason:
             raise Refusal(f"{name}: {reason}; check the name", errors.NOT_FOUND) from None
         status = errors.KILLED if "virtual memory" in reason else errors.NOT_A_PROGRAM
