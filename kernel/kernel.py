@@ -17,13 +17,14 @@ from typing import Any, Final, TextIO
 from vx9.fs.dir import ORDWR
 from vx9.fs.errors import ENOATTACH, PlanError
 from vx9.fs.server import FileServer
-from vx9.kernel import devtab, exec as execute, note, sysfile, sysmem, sysproc, systab
+from vx9.kernel import devtab, exec as execute, sysfile, sysmem, sysproc, systab
 from vx9.kernel.chan import Chan
 from vx9.kernel.devpipe import Pipe
 from vx9.kernel.groups import MAX_FDS, EnvGroup, FdGroup, RendezGroup
+from vx9.kernel.handle import ExitStatus, Handle, exit_status
 from vx9.kernel.host import Host
 from vx9.kernel.namespace import Namespace
-from vx9.kernel.note import NoteKind, ProcExit
+from vx9.kernel.note import ProcExit
 from vx9.kernel.proc import Proc
 from vx9.kernel.sched import Rendez, Scheduler
 from vx9.kernel.segment import OverQuota
@@ -35,38 +36,6 @@ log = logging.getLogger(__name__)
 BROKEN: Final = 4  # dead processes that are kept for debuggers
 STOP_SECONDS: Final = 10.0
 
-# How the status of a process that a note ended is told to the host: 128 + number.
-_NOTE_SIGNALS: Final = (
-    ("hangup", 1), ("interrupt", 2), ("quit", 3), ("abort", 6), ("kill", 9), ("alarm", 14),
-    ("term", 15),
-    ("sys: trap: fault", 11), ("sys: trap: divide error", 8), ("sys: trap: invalid opcode", 4),
-    ("sys: breakpoint", 5), ("sys: trap: debug exception", 5), ("sys: fp:", 8),
-    ("sys: write on closed pipe", 13), ("sys: bad sys call", 31), ("sys:", 11),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class ExitStatus:
-    """How a program ended: its message, and the host's way to say it."""
-
-    message: str
-    code: int
-    note: str = ""  # that it died of
-
-
-def exit_status(end: ProcExit) -> ExitStatus:
-    """The code: 0 for success, a decimal status itself, 128+n for a note, else 1."""
-    status = end.status
-    if end.cause:
-        code = next((128 + n for text, n in _NOTE_SIGNALS if end.cause.startswith(text)), 1)
-    elif not status:
-        code = 0
-    elif status.isascii() and status.isdecimal() and len(status) < 10:
-        code = int(status) if int(status) < 256 else 1
-    else:
-        code = 1
-    return ExitStatus(status, code, end.cause)
-
 
 @dataclass(slots=True)
 class Quota:
@@ -75,51 +44,6 @@ class Quota:
     memory: int | None = None  # bytes a process may have beside text and stack; None: by image
     processes: int = 1000
     fds: int = MAX_FDS  # of one table
-
-
-class Handle:
-    """A process that the host started."""
-
-    def __init__(self, kernel: Kernel, p: Proc) -> None:
-        self._kernel = kernel
-        self._proc = p
-        self._ended: concurrent.futures.Future[ExitStatus] = concurrent.futures.Future()
-        self.pid = p.pid
-
-    def wait(self, timeout: float | None = None) -> ExitStatus:
-        """Wait for the end.  Raises TimeoutError after timeout seconds."""
-        if not self._kernel.threaded:
-            self._kernel.sched.run(self._ended.done)
-        try:
-            return self._ended.result(timeout)
-        except concurrent.futures.TimeoutError:
-            raise TimeoutError(f"process {self.pid} still runs after {timeout} s") from None
-
-    def done(self) -> bool:
-        """Whether it has ended."""
-        return self._ended.done()
-
-    def note(self, text: str) -> None:
-        """Post a note to its note group; returns at once and may be called by signal handlers."""
-        kernel, noteid = self._kernel, self._proc.noteid
-        kernel.post(lambda: note.post_group(kernel.procs.values(), noteid, text))
-
-    def note_process(self, text: str) -> None:
-        """Post a note to the process alone; as note() otherwise."""
-        self._kernel.post(lambda: note.post(self._proc, text, NoteKind.USER) and None)
-
-    def kill(self) -> None:
-        """End all of its note group, whatever their handlers say; returns at once."""
-        self._kernel.post(self._kill)
-
-    def _kill(self) -> None:
-        for p in list(self._kernel.procs.values()):
-            if p.noteid == self._proc.noteid or p is self._proc:
-                p.kill()
-
-    def _end(self, end: ProcExit) -> None:
-        if not self._ended.done():
-            self._ended.set_result(exit_status(end))
 
 
 class Kernel:
@@ -182,7 +106,7 @@ class Kernel:
         except BaseException:
             log.exception("the kernel thread ends")
             for handle in self._handles.values():
-                handle._end(ProcExit("the kernel failed"))
+                handle.end(ProcExit("the kernel failed"))
             raise
 
     def post(self, call: Callable[[], None]) -> None:
@@ -291,7 +215,7 @@ class Kernel:
             self.procs.pop(p.pid, None)
         handle = self._handles.pop(p, None)
         if handle is not None:
-            handle._end(p.exit or ProcExit(""))
+            handle.end(p.exit or ProcExit(""))
         self._no_process.wakeup()
 
     def free_broken(self, p: Proc) -> None:
@@ -408,3 +332,6 @@ def make_env(values: Mapping[str, Any]) -> EnvGroup:
         if name and "/" not in name and name not in (".", ".."):
             env.set(name, env_value(value))
     return env
+
+
+__all__ = ["ExitStatus", "Handle", "Kernel", "Quota", "exit_status", "make_env"]
