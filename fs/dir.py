@@ -135,7 +135,9 @@ def unpack(data: bytes) -> Dir:
         at = end
     if at != len(data):
         raise PlanError(EBADSTAT)
-    return Dir(Qid(qpath, qvers, qtype), mode, atime, mtime, length, *strings, type=kind, dev=dev)
+    name, uid, gid, muid = strings
+    qid = Qid(qpath, qvers, qtype)
+    return Dir(qid, mode, atime, mtime, length, name, uid, gid, muid, kind, dev)
 
 
 def unpack_all(data: bytes) -> list[Dir]:

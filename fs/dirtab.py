@@ -103,7 +103,7 @@ class DirtabServer(Refuser):
 
     async def read(self, fid: Fid, count: int, offset: int) -> bytes:
         """By the Row's function, or a piece of its text."""
-        row = fid.aux.row
+        row: Row = fid.aux.row
         if row.read is not None:
             return await row.read(self, fid, count, offset)
         if row.text is not None:
@@ -112,7 +112,7 @@ class DirtabServer(Refuser):
 
     async def write(self, fid: Fid, data: bytes, offset: int) -> int:
         """By the Row's function."""
-        write = fid.aux.row.write
+        write: Write | None = fid.aux.row.write
         if write is None:
             raise PlanError(EPERM)
         return await write(self, fid, data, offset)

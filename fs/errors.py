@@ -27,9 +27,9 @@ def clip(text: str, limit: int) -> str:
     if len(data) <= limit:
         return text
     end = limit
-    while end > 0 and data[end] & 0xC0 == 0x80:
+    while end > max(limit - 4, 0) and data[end] & 0xC0 == 0x80:
         end -= 1
-    return data[: end or limit].decode("utf-8", "surrogateescape")
+    return data[:end].decode("utf-8", "surrogateescape")
 
 
 # fmt: off

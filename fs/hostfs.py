@@ -21,7 +21,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from . import perm as rights
@@ -270,7 +270,7 @@ class HostFS(Refuser):
             raise plan_error(error) from None
 
     @contextlib.contextmanager
-    def _parent(self, f: File):
+    def _parent(self, f: File) -> Iterator[tuple[int, os.stat_result]]:
         """The descriptor of the folder that has the file's name, and what the name stands for."""
         up = self._beneath(f.path[:-1])
         try:

@@ -32,7 +32,7 @@ from vx9.fs.errors import (
 from vx9.fs.server import Fid, FileServer
 
 if TYPE_CHECKING:
-    from vx9.kernel.namespace import MountHead
+    from vx9.kernel.walk import MountHead
 
 log = logging.getLogger(__name__)
 
@@ -223,7 +223,7 @@ class Chan:
         if entries is None:
             entries = await self._list(p)
             self._entries, self._next, self.offset = entries, 0, 0
-        records = []
+        records: list[bytes] = []
         at = self._next
         room = count
         while at < len(entries):

@@ -48,7 +48,8 @@ class Env(Refuser):
 
     def _variable(self, fid: Fid) -> EnvVar:
         """The variable in the group of the caller, which may be a copy of the one walked to."""
-        group, known = self._group(fid), fid.aux.variable
+        group = self._group(fid)
+        known: EnvVar | None = fid.aux.variable
         if known is None:
             raise PlanError(EISDIR)
         if group.find(known.name) is known:

@@ -268,6 +268,8 @@ class Walker:
             fid, _ = await place.server.walk(place.fid, ("..",))
         except PlanError as error:
             raise Stuck(done + 1, str(error)) from None
+        if fid is None:
+            raise Stuck(done + 1, EDOESNOTEXIST)
         if place.depth:
             place.depth -= 1
             path = place.path
@@ -311,7 +313,7 @@ class Walker:
         place.depth += steps
         if head is not None:
             await place.cross(head)
-        else:
+        elif fid is not None:
             await place.move(server, fid)
         return steps
 
