@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from vx9.kernel import note
-from vx9.kernel.note import ProcExit
+from vx9.kernel.note import NoteKind, ProcExit
 
 if TYPE_CHECKING:
     from vx9.kernel.kernel import Kernel

@@ -111,7 +111,14 @@ class Kernel:
 
     def post(self, call: Callable[[], None]) -> None:
         """Do something in the kernel thread, soon.  Any thread; also signal handlers."""
-        self.host.submit(call)
+        def guarded() -> None:
+            try:
+                call()
+            except Exception:
+                self.errors += 1
+                log.exception("posted call")
+
+        self.host.submit(guarded)
 
     def call(self, fn: Callable[..., Any], *args: Any) -> Any:
         """Run fn(*args) in the kernel thread; its result, awaited if it is a coroutine."""

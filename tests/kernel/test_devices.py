@@ -441,12 +441,12 @@ def test_host_folders_at_their_own_path(v, kernel, folder):
 
 
 def test_host_folders_for_writing(v, kernel, folder):
-    kernel.bind_host(str(folder), "/work/here", True)
-    v.put("/work/here/new", b"from the guest", create=True)
-    v.put("/work/here/sub/new", b"too", create=True)
+    kernel.bind_host(str(folder), "/n/here", True)
+    v.put("/n/here/new", b"from the guest", create=True)
+    v.put("/n/here/sub/new", b"too", create=True)
     assert (folder / "new").read_bytes() == b"from the guest"
-    assert v.stat("/work/here/new").uid == "glenda"
-    v.remove("/work/here/new")
+    assert v.stat("/n/here/new").uid == "glenda"
+    v.remove("/n/here/new")
     assert not (folder / "new").exists()
 
 

@@ -164,3 +164,10 @@ def test_stop_ends_what_runs(programs, threaded):
     threaded.call(lambda: None)
     threaded.stop()
     assert spinner.wait(0).code == 137
+
+
+def test_a_posted_call_that_fails_does_not_end_the_kernel(threaded, programs):
+    threaded.post(lambda: 1 / 0)
+    assert spawn(threaded, programs(PUSH_STATUS + EXITS, b"\0")).wait(5).code == 0
+    assert threaded.errors == 1
+    threaded.errors = 0
