@@ -68,7 +68,7 @@ class Kernel:
         self.stopped = False
         self.images = execute.Images()
         self.semaphores = sysmem.Semaphores()
-        self.tracer = Tracer(strace, self.host.time_ns) if strace is not None else None
+        self.tracer = Tracer(strace) if strace is not None else None
         table = systab.load().bind((sysfile, sysproc, sysmem))
         self.calls = [table.calls.get(n) for n in range(max(table.calls) + 1)]
         self._pids = 0

@@ -57,9 +57,8 @@ def quoted(data: bytes, shown: int = SHOWN) -> str:
 class Tracer:
     """Writes what processes do to a text sink."""
 
-    def __init__(self, sink: TextIO, now: Callable[[], int]) -> None:
+    def __init__(self, sink: TextIO) -> None:
         self.sink = sink
-        self.now = now
 
     async def call(self, p: Proc, call: Call, args: Sequence[Any]) -> Any:
         """Make the call of a process and write its line."""

@@ -14,7 +14,7 @@ def traced(run, kernel):
         sink = io.StringIO()
 
         def outer(g):
-            g.p.tracer = Tracer(sink, lambda: 0)
+            g.p.tracer = Tracer(sink)
             yield from script(g)
             yield from g.call("exits", 0)
 
