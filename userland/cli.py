@@ -138,7 +138,7 @@ def dispatch(options: argparse.Namespace) -> int:
     if options.command == "bench":
         from vx9.userland.bench.bench import bench
         return bench(options.part, options.json)
-    from vx9.userland.terminal.shell import shell
+    from vx9.userland.terminal.loop import shell
     return shell(options)
 
 

@@ -1,21 +1,17 @@
-"""The first shell: runs parsed command lines as guests; `vx9`, `vx9 -c` and `... | vx9`.
+"""The first shell: runs parsed command lines as guests.
 
 The shell is no guest: it drives the kernel from outside through Guests and keeps only its
 variables, its jobs and $status.  rc, a guest, takes its place later.
 Source: rc(1), for what each form means.
 """
 
-import argparse
 import contextlib
-import os
-import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from types import FrameType
 from typing import TYPE_CHECKING, Final
 
-from vx9.userland import grants, session
+from vx9.userland import grants
 from vx9.userland.errors import NOT_A_PROGRAM, NOT_FOUND
 from vx9.userland.terminal import glob
 from vx9.userland.terminal.parse import (
@@ -31,9 +27,7 @@ if TYPE_CHECKING:
     from vx9.kernel.chan import Chan
     from vx9.kernel.kernel import Handle
     from vx9.userland.terminal.guests import Guests
-    from vx9.userland.terminal.prompt import Lines
 
-PATIENCE: Final = 3  # interrupts that a pipeline may ignore before one kills it
 
 HELP: Final = """\
 type a program's name and its arguments; ls /bin shows the programs
@@ -307,101 +301,3 @@ BUILTINS: Final[dict[str, Callable[[Shell, list[str]], None]]] = {
     "cd": Shell.cd, "exit": Shell.leave, "help": Shell.show_help, "history": Shell.show_history,
     "jobs": Shell.show_jobs,
 }
-
-
-@contextlib.contextmanager
-def interrupts(shell: Shell) -> Iterator[None]:
-    """While guests run, ctrl-C is an interrupt note to the foreground pipeline."""
-    pressed = 0
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        nonlocal pressed
-        job = shell.foreground
-        if job is not None:
-            pressed += 1
-            job.note("interrupt" if pressed <= PATIENCE else "kill")
-
-    old = signal.signal(signal.SIGINT, on_signal)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, old)
-
-
-def loop(shell: Shell, lines: "Lines") -> None:
-    """Read and run until the end of the input, or exit."""
-    while True:
-        try:
-            shell.reap()
-            line = lines.read(f"{shell.guests.cwd}% ")
-        except KeyboardInterrupt:
-            continue
-        except EOFError:
-            return
-        if line.strip():
-            with interrupts(shell), restored_terminal():
-                shell.run(line)
-
-
-@contextlib.contextmanager
-def own_group() -> Iterator[None]:
-    """Be the terminal's foreground process group: ctrl-C is ours, not also make's that started us."""
-    before = os.getpgrp()
-    if before == os.getpid() or os.tcgetpgrp(0) != before:
-        yield
-        return
-    # Nobody would wake a group of its own that ctrl-Z stops; and a group in the background
-    # must ignore SIGTTOU to take the terminal back.
-    old = {number: signal.signal(number, signal.SIG_IGN)
-           for number in (signal.SIGTSTP, signal.SIGTTOU)}
-    os.setpgid(0, 0)
-    os.tcsetpgrp(0, os.getpid())
-    try:
-        yield
-    finally:
-        os.tcsetpgrp(0, before)
-        os.setpgid(0, before)
-        for number, handler in old.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def restored_terminal() -> Iterator[None]:
-    """Give the terminal back as it was, whatever a guest did to it."""
-    if not sys.stdin.isatty():
-        yield
-        return
-    import termios
-    saved = termios.tcgetattr(0)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(0, termios.TCSADRAIN, saved)
-
-
-def shell(options: argparse.Namespace) -> int:
-    """vx9, vx9 -c LINE, and vx9 with commands on standard input; the status of the last command."""
-    from vx9.userland.terminal.guests import Guests
-    from vx9.userland.terminal.prompt import Plain, source, usable_terminal
-
-    typed = options.line is None and usable_terminal()
-    with own_group() if typed else contextlib.nullcontext(), session.kernel(options) as kernel:
-        guests = Guests(kernel, options)
-        environment = grants.environment(os.environ, options.env, options.inherit_env,
-                                         options.user or session.USER, session.TMP)
-        lines = Plain(0) if options.line is not None else source()
-        it = Shell(guests, environment, lines.history)
-        try:
-            if options.line is None:
-                loop(it, lines)
-            else:
-                with interrupts(it):
-                    it.run(options.line)
-        except Exit:
-            pass
-        else:
-            if typed:
-                return 0  # ctrl-D is no failure, whatever came before it
-        finally:
-            it.end()
-        return it.code
