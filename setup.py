@@ -13,7 +13,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 TOP = Path(__file__).resolve().parent
-CORE = ("cache", "decode", "emulate", "enter", "memory", "run", "slot", "store", "translate",
+CORE = ("cache", "decode", "emulate", "enter", "lock", "memory", "run", "slot", "store", "translate",
         "trap")
 
 

@@ -55,13 +55,13 @@ cdef int start() except -1:
 
 
 cdef inline void lock() noexcept:
-    if pthread_mutex_trylock(&vx_lock) != 0:
+    if not vx_try():
         with nogil:
-            pthread_mutex_lock(&vx_lock)
+            vx_take()
 
 
 cdef inline void unlock() noexcept:
-    pthread_mutex_unlock(&vx_lock)
+    vx_give()
 
 
 cdef class MemoryObject:
@@ -203,9 +203,13 @@ cdef class Memory:
         if self.m == NULL:
             return
         lock()
-        vx_memory_free(self.m)
-        self.m = NULL
+        cdef bint busy = self.m.slot != NULL and self.m.slot.running > 0
+        if not busy:
+            vx_memory_free(self.m)
+            self.m = NULL
         unlock()
+        if busy:
+            raise ValueError("a guest runs in this Memory: interrupt it first")
         self.objects.clear()
 
     cdef int open(self) except -1:
@@ -559,17 +563,20 @@ cdef class Cpu:
         cdef vx_cpu *c = self.c
         cdef int err, ticks
         cdef int python = is_enabled()
-        self._memory.open()
+        cdef Memory memory = self._memory  # stays alive while it runs
+        memory.open()
         if quantum_us <= 0:
             raise ValueError(f"a quantum of {quantum_us} microseconds is too short")
         ticks = <int>min(quantum_us // VX_TICK_US, 0x3FFFFFFF) + 1
         c.poll = <unsigned long>get_ident() == main_thread  # who alone runs signal handlers
         while True:
             with nogil:
-                pthread_mutex_lock(&vx_lock)
-                c.memory = self._memory.m
-                err = vx_run_here(c, ticks, python)
-                pthread_mutex_unlock(&vx_lock)
+                vx_take()
+                if memory.m == NULL:
+                    err = -EINVAL
+                else:
+                    err = vx_run_here(c, memory.m, ticks, python)
+                vx_give()
             if err < 0:
                 raise run_error(err)
             if c.trap.kind != VX_T_POLL:
@@ -587,30 +594,37 @@ cdef class Cpu:
         cdef uint64_t ns
         cdef int python = is_enabled()
         with nogil:
-            pthread_mutex_lock(&vx_lock)
+            vx_take()
             self.c.memory = self._memory.m
             ns = vx_bench_traps(self.c, vector, count)
-            pthread_mutex_unlock(&vx_lock)
+            vx_give()
         return ns
 
 
 cdef extern from *:
     """
     static inline int
-    vx_run_here(struct vx_cpu *c, int ticks, int python)
+    vx_run_here(struct vx_cpu *c, struct vx_memory *m, int ticks, int python)
     {
+        if (c->thread)
+            return -EBUSY;
+        c->memory = m;
         int err = vx_thread_init(&c->ctl, &c->control);
         if (err == 0)
             err = vx_trap_refresh(python);
         return err < 0 ? err : vx_run(c, ticks);
     }
     """
-    int vx_run_here(vx_cpu *c, int ticks, int python) nogil
+    int vx_run_here(vx_cpu *c, vx_memory *m, int ticks, int python) nogil
 
 
 cdef run_error(int err):
     if err == -EAGAIN:
         return CoreError("too many threads run guests at once: at most 4 host threads may")
+    if err == -EBUSY:
+        return CoreError("this Cpu runs in another thread already: a thread of control has one")
+    if err == -EINVAL:
+        return ValueError("this Memory is closed")
     if err == -ENOSPC:
         return CoreError("no window below 4 GiB is free for a guest of this size: use a smaller "
                          "limit, or run fewer guests at once")

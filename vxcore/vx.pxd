@@ -2,13 +2,6 @@
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 from posix.types cimport pid_t
 
-cdef extern from "<pthread.h>" nogil:
-    ctypedef struct pthread_mutex_t:
-        pass
-    int pthread_mutex_lock(pthread_mutex_t *)
-    int pthread_mutex_trylock(pthread_mutex_t *)
-    int pthread_mutex_unlock(pthread_mutex_t *)
-
 cdef extern from "vx.h" nogil:
     enum:
         VX_PAGE
@@ -66,6 +59,7 @@ cdef extern from "vx.h" nogil:
         vx_object *object
     struct vx_slot:
         uint32_t base
+        int running
     struct vx_memory:
         uint32_t limit
         vx_slot *slot
@@ -95,7 +89,9 @@ cdef extern from "vx.h" nogil:
         int ticks
         int poll
         vx_trap trap
-    extern pthread_mutex_t vx_lock
+    bint vx_try()
+    void vx_take()
+    void vx_give()
     int vx_init(const char **why)
     vx_cpu *vx_cpu_new()
     void vx_cpu_free(vx_cpu *)

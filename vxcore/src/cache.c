@@ -183,11 +183,13 @@ vx_cache_flush(struct vx_cache *c)
 {
     if (c->nentry == 0)
         return;
+    vx_stop();
     give_back(c);
     if (c->table >= 0)
         table_clear(c);
     c->generation++;
     c->count.flushes++;
+    vx_go();
 }
 
 void

@@ -142,10 +142,12 @@ vx_memory_unmap(struct vx_memory *m, uint32_t address)
     if (i < 0 || m->map[i].address != address)
         return -ENOENT;
     struct vx_object *o = m->map[i].object;
+    vx_stop();
     m->nmap--;
     memmove(m->map + i, m->map + i + 1, (size_t)(m->nmap - i) * sizeof *m->map);
     vx_object_unref(o);
     vx_layout++;
+    vx_go();
     return 0;
 }
 

@@ -5,6 +5,7 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +15,6 @@
 
 #include "decode.h"
 #include "vx.h"
-
-pthread_mutex_t vx_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static volatile int forked;
 
@@ -196,6 +195,10 @@ after_signal(struct vx_cpu *c)
         uint32_t address = c->linear - c->memory->slot->base;
         if (address >= c->memory->limit)
             escaped(c);
+        uint32_t prot = c->error & 2 ? VX_WRITE : VX_READ;
+        if (c->memory->slot->layout != vx_layout &&
+            vx_memory_check(c->memory, address, 1, prot) == 1)
+            return 0;  /* mapped meanwhile by someone who shares it: go on with it */
         return fault(c, address, (c->error & 2) != 0);
     }
     case MF:
@@ -325,6 +328,11 @@ loop(struct vx_cpu *c)
             return 0;
         }
         uint32_t ecx = c->reg[ECX], esp = c->reg[ESP];
+        if (c->memory->slot->layout != vx_layout) {
+            int err = vx_slot_enter(c->memory);
+            if (err < 0)
+                return err;
+        }
         if (c->resume && c->resume_generation == c->memory->cache->generation) {
             c->go.offset = c->resume;
             c->reg[ECX] = c->resume_ecx;
@@ -338,8 +346,12 @@ loop(struct vx_cpu *c)
         }
         if (!c->fpu_live)
             vx_fpu_load(c);
-        int done = 0;
-        switch (vx_enter(c)) {
+        int done = 0, how = VX_NOT_ENTERED;
+        if (vx_going(c)) {
+            how = vx_enter(c);
+            vx_back(c);
+        }
+        switch (how) {
         case VX_LEFT_EXIT:
             done = after_exit(c);
             break;
@@ -369,16 +381,18 @@ vx_run(struct vx_cpu *c, int ticks)
         return err;
     __atomic_store_n(&c->thread, me, __ATOMIC_SEQ_CST);
     vx_timer_arm();
-    c->memory->slot->running = 1;
-    c->memory->cache->running = 1;
+    c->memory->slot->running++;
+    c->memory->cache->running++;
+    vx_running(c, 1);
     vx_current = c;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     err = loop(c);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     vx_current = NULL;
     __atomic_store_n(&c->thread, 0, __ATOMIC_SEQ_CST);
-    c->memory->cache->running = 0;
-    c->memory->slot->running = 0;
+    vx_running(c, 0);
+    c->memory->cache->running--;
+    c->memory->slot->running--;
     vx_fpu_save(c);
     return err;
 }

@@ -387,7 +387,7 @@ slot_sync(struct vx_slot *s)
 int
 vx_slot_enter(struct vx_memory *m)
 {
-    if (m->computes && m->slot && m->slot->base) {
+    if (m->computes && m->slot && m->slot->base && !m->slot->running) {
         struct vx_slot *s = slot_hot(m->class);
         if (s) {
             vx_slot_release(m);

@@ -167,10 +167,15 @@ vx_object_resize(struct vx_object *o, uint64_t size)
     size = page_round(size);
     if (size > o->reserve)
         return -ENOMEM;
-    if (size < o->size)
-        punch(o->offset + size, o->size - size);
+    uint32_t old = o->size;
+    if (size < old)
+        vx_stop();  /* whoever has it mapped does not when it goes on */
     o->size = (uint32_t)size;
     vx_layout++;
+    if (size < old) {
+        punch(o->offset + size, old - size);
+        vx_go();
+    }
     return 0;
 }
 

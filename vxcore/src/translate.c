@@ -124,13 +124,16 @@ align(struct emitter *e, uint32_t to)
     nops(e, (0u - (e->base + e->n)) & (to - 1));
 }
 
-/* Pad so that the four bytes ahead bytes from here lie in one line: they may be patched. */
+/*
+ * Pad so that the four bytes ahead bytes from here lie in one aligned word of eight: they may
+ * be patched while another processor runs them.
+ */
 static void
 keep_together(struct emitter *e, uint32_t ahead)
 {
-    uint32_t in_line = (e->base + e->n + ahead) % LINE;
-    if (in_line > LINE - 4)
-        nops(e, LINE - in_line);
+    uint32_t at = (e->base + e->n + ahead) % 8;
+    if (at > 4)
+        nops(e, 8 - at);
 }
 
 /* gs:[offset] as an operand of opcode, with a register in the modrm byte. */
@@ -690,6 +693,9 @@ void
 vx_predict(const struct vx_exit *x, uint32_t eip, uint32_t host)
 {
     uint32_t site = x->site;
+    /* Once only: another processor may be between the compare and the jump. */
+    if (*vx_code_view(site + SITE_OTHER) != SITE_EXIT - (SITE_OTHER + 1))
+        return;
     vx_cache_patch(site + SITE_HIT, host - (site + SITE_HIT + 4));
     vx_cache_patch(site, 1 - eip);
     vx_cache_patch_byte(site + SITE_OTHER, SITE_TABLE - (SITE_OTHER + 1));

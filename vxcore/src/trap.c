@@ -10,6 +10,7 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,9 +226,9 @@ thread_free(void *p)
     timer_delete(t->timer);
     sigaltstack(&s, NULL);
     munmap(t->altstack, ALTSTACK);
-    pthread_mutex_lock(&vx_lock);
+    vx_take();
     window_taken[t->window] = 0;
-    pthread_mutex_unlock(&vx_lock);
+    vx_give();
     self = NULL;
     free(t);
 }
@@ -301,13 +302,18 @@ vx_thread_init(struct vx_ctl **ctl, uint16_t *selector)
 }
 
 void
-vx_cpu_interrupt(struct vx_cpu *c)
+vx_kick(struct vx_cpu *c)
 {
-    /* One signal at a time: they are queued, and would be handled one by one. */
-    if (__atomic_exchange_n(&c->interrupt, 1, __ATOMIC_SEQ_CST))
-        return;
     c->pending = 1;
     pid_t thread = __atomic_load_n(&c->thread, __ATOMIC_SEQ_CST);
     if (thread)
         syscall(SYS_tgkill, getpid(), thread, SIG_TICK);
+}
+
+void
+vx_cpu_interrupt(struct vx_cpu *c)
+{
+    /* One signal at a time: they are queued, and would be handled one by one. */
+    if (!__atomic_exchange_n(&c->interrupt, 1, __ATOMIC_SEQ_CST))
+        vx_kick(c);
 }

@@ -14,12 +14,11 @@
  *   cpu          the registers of one guest thread of control
  *
  * Functions that can fail return 0 or a negative errno unless they say otherwise.
- * Everything here but vx_cpu_interrupt runs under vx_lock.
+ * Everything here but vx_cpu_interrupt runs under the core's lock.
  */
 #ifndef VX_H
 #define VX_H
 
-#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -136,7 +135,7 @@ struct vx_slot {
     int class;
     uint16_t selector;          /* of its data segment */
     struct vx_memory *memory;   /* the owner, or 0: free */
-    int running;
+    int running;                /* how many cpus run in it */
     uint64_t layout;            /* vx_layout when last in step with memory */
     uint64_t used;              /* tick of last use */
     int nmapped, capmapped;
@@ -313,6 +312,7 @@ struct vx_cpu {
     } go;                       /* far pointer to the code to run */
     uint16_t data, control;     /* selectors */
     volatile uint32_t pending;  /* do not enter */
+    int in_guest;
 
     uint32_t eip;
     uint8_t fpu[512] __attribute__((aligned(64)));
@@ -344,7 +344,43 @@ struct vx_cpu {
     } *handlers;                /* 256, or 0 */
 };
 
-extern pthread_mutex_t vx_lock;
+/* ---- the lock (lock.c) ---- */
+
+extern uint32_t vx_lock;
+void vx_take_slowly(void);
+void vx_give_slowly(void);
+
+static inline int
+vx_try(void)
+{
+    uint32_t free = 0;
+    return __atomic_compare_exchange_n(&vx_lock, &free, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static inline void
+vx_take(void)
+{
+    if (!vx_try())
+        vx_take_slowly();
+}
+
+static inline void
+vx_give(void)
+{
+    if (__atomic_exchange_n(&vx_lock, 0, __ATOMIC_RELEASE) == 2)
+        vx_give_slowly();
+}
+
+void vx_running(struct vx_cpu *, int on);  /* between these, vx_stop knows of it */
+/* About to enter, lock given up; 0: not now, and everything may have changed.  And after. */
+int vx_going(struct vx_cpu *);
+void vx_back(struct vx_cpu *);
+/* Between these no guest runs.  The lock is held, but not while vx_stop waits. */
+void vx_stop(void);
+void vx_go(void);
+void vx_kick(struct vx_cpu *);            /* make it leave its guest (trap.c) */
+
+/* ---- the rest ---- */
 
 int vx_init(const char **why);            /* once; why: what failed */
 struct vx_cpu *vx_cpu_new(void);

@@ -1,0 +1,428 @@
+/*
+ * verify.c: a second opinion on emitted code, before any of it can run.
+ *
+ * It reads the bytes that are to be published, and knows nothing of how they were made: no
+ * table, type or function of the decoder or the translator is used here.  What it holds true
+ * of each block, for whatever bytes the translator hands over:
+ *
+ *  - from its first byte to its last it is a chain of instructions that are allowed below;
+ *  - the control window is touched by a handful of fixed forms only; 64-bit code is entered
+ *    at the exit stub only, with the index of an exit that exists;
+ *  - a jump through a table uses a table of this cache, indexed by 16 bits, and cannot be
+ *    reached but through the instruction that cuts the index;
+ *  - each branch goes to the beginning of an instruction: of this block, or of a block of this
+ *    cache that has passed before; or to a miss stub;
+ *  - control cannot run off its end.
+ *
+ * Table entries, patches and the map of entries are checked against the same knowledge, which
+ * is one bit for each byte of the arena: a verified instruction that may be jumped to begins
+ * here.  So one mistake in the translator is not an escape; it takes one here as well.
+ */
+#include "nofpu.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vx.h"
+
+/* ---- what may be emitted ---- */
+
+/*
+ * A cell describes one opcode: which prefixes it may have with a memory operand and which
+ * with a register or none, and what follows it.
+ */
+enum {
+    BARE = 1, P66 = 2, PF3 = 4, PF2 = 8,  /* a set of prefixes; BARE: none of the three */
+    MEMORY = 0,             /* shift of the set for memory operands */
+    REGISTER = 4,           /* of the set for registers, and where there is no ModRM */
+    MODRM = 1 << 8,
+    IMM8 = 1 << 9,
+    IMM16 = 1 << 10,
+    IMMZ = 1 << 11,         /* 4 bytes, 2 after 66 */
+    IMM32 = 1 << 12,        /* always 4 */
+    LOCKS = 1 << 13,        /* F0 is allowed with a memory operand */
+    WITH66 = 1 << 14,       /* 66 may stand beside F3 or F2 */
+    GROUP = 1 << 15,        /* ModRM decides: see lines; its first is the top byte */
+    NEAR8 = 1 << 16,        /* a branch by the last byte */
+    NEAR32 = 1 << 17,       /* a branch by the last four */
+    LAST = 1 << 18,         /* the next instruction is not reached from here */
+    PREFIX = 1 << 19,
+    ESCAPE = 1 << 20,
+    LINE = 24,              /* shift of the line's number */
+};
+
+/* The one-byte opcodes; letters explains the letters. */
+static const char one_byte[16][17] = {
+    "BVbviz..BVbviz.f", "BVbviz..BVbviz..", "BVbviz.nBVbviz.n", "BVbviz.nbvbviz.n",
+    "oooooooooooooooo", "oooooooooooooooo", "oog...p.zgIg....", "jjjjjjjjjjjjjjjj",
+    "gg.gbvBVbvbv.g.g", "Nooooooooo.n..nn", "aAaAsScCizsSsScC", "iiiiiiiizzzzzzzz",
+    "gg....ggeo......", "ggggii.ngggggggg", "jjjj.....J.k....", "p.pp.nggnn..nngg",
+};
+
+#define BOTH(set) ((set) << MEMORY | (set) << REGISTER)
+#define ALONE(set) ((set) << REGISTER)
+
+static const struct {
+    char name;
+    uint32_t cell;
+} letters[] = {
+    {'b', MODRM | BOTH(BARE)},         {'B', MODRM | BOTH(BARE) | LOCKS},
+    {'v', MODRM | BOTH(BARE | P66)},   {'V', MODRM | BOTH(BARE | P66) | LOCKS},
+    {'n', ALONE(BARE)},                {'o', ALONE(BARE | P66)},
+    {'N', ALONE(BARE | P66 | PF3)},    {'z', ALONE(BARE | P66) | IMMZ},
+    {'i', ALONE(BARE) | IMM8},         {'I', ALONE(BARE | P66) | IMM8},
+    {'a', ALONE(BARE) | IMM32},        {'A', ALONE(BARE | P66) | IMM32},
+    {'s', ALONE(BARE | PF3)},          {'S', ALONE(BARE | P66 | PF3) | WITH66},
+    {'c', ALONE(BARE | PF3 | PF2)},    {'C', ALONE(BARE | P66 | PF3 | PF2) | WITH66},
+    {'e', ALONE(BARE | P66) | IMM16 | IMM8},
+    {'j', ALONE(BARE) | NEAR8 | IMM8}, {'k', ALONE(BARE) | NEAR8 | IMM8 | LAST},
+    {'J', ALONE(BARE) | NEAR32 | IMM32 | LAST},
+    {'f', ESCAPE},                     {'p', PREFIX},
+    {'g', MODRM | GROUP},
+};
+
+/*
+ * The others: a shape, and the sets of prefixes for memory and for registers as hexadecimal
+ * digits (1 none, 2 66, 4 F3, 8 F2).  A form that a row leaves out does not exist.
+ *   m ModRM   l the same, lockable   i ModRM and a byte   w ModRM, and 66 beside F3 or F2
+ *   - nothing   j a rel32   g a group
+ */
+static const char two_byte[16][49] = {
+    "................................................",
+    "mffmffmfdm30m33m33m75m30g00...............g00g00",
+    "........................m33m33mffm30mffmffm33m33",
+    "...-01..........................................",
+    "m33m33m33m33m33m33m33m33m33m33m33m33m33m33m33m33",
+    "m03mffm55m55m33m33m33m33mffmffmffm77mffmffmffmff",
+    "m33m33m33m33m33m33m33m33m33m33m33m33m22m22m33m77",
+    "iffg00g00g00m33m33m33-01............maamaam77m77",
+    "j01j01j01j01j01j01j01j01j01j01j01j01j01j01j01j01",
+    "m11m11m11m11m11m11m11m11m11m11m11m11m11m11m11m11",
+    ".........m33i33m33...............l33i33m33g00m33",
+    "l11l33...l33......m33m33w44...g00l33w77w77m33m33",
+    "l11l33iffm10i33i03i33g00-01-01-01-01-01-01-01-01",
+    "maam33m33m33m33m33m2em03m33m33m33m33m33m33m33m33",
+    "m33m33m33m33m33m33meem30m33m33m33m33m33m33m33m33",
+    "m80m33m33m33m33m33m33m03m33m33m33m33m33m33m33...",
+};
+
+/* 0F38 and 0F3A: from, to, and the same three characters. */
+static const struct {
+    uint8_t map, from, to;
+    char cell[4];
+} three_byte[] = {
+    {2, 0x00, 0x0b, "m33"}, {2, 0x10, 0x10, "m22"}, {2, 0x14, 0x15, "m22"},
+    {2, 0x17, 0x17, "m22"}, {2, 0x1c, 0x1e, "m33"}, {2, 0x20, 0x25, "m22"},
+    {2, 0x28, 0x29, "m22"}, {2, 0x2a, 0x2a, "m20"}, {2, 0x2b, 0x2b, "m22"},
+    {2, 0x30, 0x35, "m22"}, {2, 0x37, 0x41, "m22"}, {2, 0xc8, 0xcd, "m11"},
+    {2, 0xdb, 0xdf, "m22"}, {2, 0xf0, 0xf0, "m88"}, {2, 0xf1, 0xf1, "w88"},
+    {3, 0x08, 0x0e, "i22"}, {3, 0x0f, 0x0f, "i33"}, {3, 0x14, 0x17, "i22"},
+    {3, 0x20, 0x22, "i22"}, {3, 0x40, 0x42, "i22"}, {3, 0x44, 0x44, "i22"},
+    {3, 0x60, 0x63, "i22"}, {3, 0xcc, 0xcc, "i11"}, {3, 0xdf, 0xdf, "i22"},
+};
+
+/*
+ * Where ModRM is part of the opcode: bit n of memory allows /n with a memory operand, bit n of
+ * lock allows F0 before that, and bit n of registers the ModRM byte C0+n.  Lines of one opcode
+ * stand together.
+ */
+#define REGS(m) ((uint64_t)((m) & 1 ? 0xff : 0) | (uint64_t)((m) & 2 ? 0xff : 0) << 8 | \
+                 (uint64_t)((m) & 4 ? 0xff : 0) << 16 | (uint64_t)((m) & 8 ? 0xff : 0) << 24 | \
+                 (uint64_t)((m) & 16 ? 0xff : 0) << 32 | (uint64_t)((m) & 32 ? 0xff : 0) << 40 | \
+                 (uint64_t)((m) & 64 ? 0xff : 0) << 48 | (uint64_t)((m) & 128 ? 0xff : 0) << 56)
+#define BIT(modrm) (1ull << ((modrm) - 0xc0))
+
+static const struct line {
+    uint8_t map, opcode, prefixes, memory, lock;
+    uint16_t imm;
+    uint64_t registers;
+} lines[] = {
+    {0, 0x62, BARE | P66, 0xff, 0, 0, 0},
+    {0, 0x69, BARE | P66, 0xff, 0, IMMZ, REGS(0xff)},
+    {0, 0x6b, BARE | P66, 0xff, 0, IMM8, REGS(0xff)},
+    {0, 0x80, BARE, 0xff, 0x7f, IMM8, REGS(0xff)},
+    {0, 0x81, BARE | P66, 0xff, 0x7f, IMMZ, REGS(0xff)},
+    {0, 0x83, BARE | P66, 0xff, 0x7f, IMM8, REGS(0xff)},
+    {0, 0x8d, BARE | P66, 0xff, 0, 0, 0},
+    {0, 0x8f, BARE | P66, 0x01, 0, 0, REGS(0x01)},
+    {0, 0xc0, BARE, 0xbf, 0, IMM8, REGS(0xbf)},
+    {0, 0xc1, BARE | P66, 0xbf, 0, IMM8, REGS(0xbf)},
+    {0, 0xc6, BARE, 0x01, 0, IMM8, REGS(0x01)},
+    {0, 0xc7, BARE | P66, 0x01, 0, IMMZ, REGS(0x01)},
+    {0, 0xd0, BARE, 0xbf, 0, 0, REGS(0xbf)},
+    {0, 0xd1, BARE | P66, 0xbf, 0, 0, REGS(0xbf)},
+    {0, 0xd2, BARE, 0xbf, 0, 0, REGS(0xbf)},
+    {0, 0xd3, BARE | P66, 0xbf, 0, 0, REGS(0xbf)},
+    /* x87, without what stores addresses of instructions: D9 /6, DD /6 */
+    {0, 0xd8, BARE, 0xff, 0, 0, REGS(0xff)},
+    {0, 0xd9, BARE, 0xbd, 0, 0,
+     REGS(0xc3) | BIT(0xd0) | BIT(0xe0) | BIT(0xe1) | BIT(0xe4) | BIT(0xe5) |
+     (REGS(0x20) & ~BIT(0xef))},
+    {0, 0xd9, P66, 0x10, 0, 0, 0},
+    {0, 0xda, BARE, 0xff, 0, 0, REGS(0x0f) | BIT(0xe9)},
+    {0, 0xdb, BARE, 0xaf, 0, 0, REGS(0x6f) | BIT(0xe2) | BIT(0xe3)},
+    {0, 0xdc, BARE, 0xff, 0, 0, REGS(0xf3)},
+    {0, 0xdd, BARE, 0x9f, 0, 0, REGS(0x3d)},
+    {0, 0xdd, P66, 0x10, 0, 0, 0},
+    {0, 0xde, BARE, 0xff, 0, 0, REGS(0xf3) | BIT(0xd9)},
+    {0, 0xdf, BARE, 0xff, 0, 0, REGS(0x61) | BIT(0xe0)},
+    {0, 0xf6, BARE, 0x01, 0, IMM8, REGS(0x01)},
+    {0, 0xf6, BARE, 0xfc, 0x0c, 0, REGS(0xfc)},
+    {0, 0xf7, BARE | P66, 0x01, 0, IMMZ, REGS(0x01)},
+    {0, 0xf7, BARE | P66, 0xfc, 0x0c, 0, REGS(0xfc)},
+    {0, 0xfe, BARE, 0x03, 0x03, 0, REGS(0x03)},
+    {0, 0xff, BARE | P66, 0x43, 0x03, 0, REGS(0x43)},
+    {1, 0x18, BARE, 0x0f, 0, 0, 0},
+    {1, 0x1e, PF3, 0, 0, 0, BIT(0xfb)},
+    {1, 0x1f, BARE | P66, 0x01, 0, 0, REGS(0x01)},
+    {1, 0x71, BARE | P66, 0, 0, IMM8, REGS(0x54)},
+    {1, 0x72, BARE | P66, 0, 0, IMM8, REGS(0x54)},
+    {1, 0x73, BARE | P66, 0, 0, IMM8, REGS(0x44)},
+    {1, 0x73, P66, 0, 0, IMM8, REGS(0x88)},
+    /* without what saves state: /0, /4, /6 */
+    {1, 0xae, BARE, 0x0e, 0, 0, BIT(0xe8) | BIT(0xf0) | BIT(0xf8)},
+    {1, 0xba, BARE | P66, 0xf0, 0xe0, IMM8, REGS(0xf0)},
+    {1, 0xc7, BARE, 0x02, 0x02, 0, 0},
+    {0xff, 0, 0, 0, 0, 0, 0},
+};
+
+static uint32_t cells[4][256];
+static uint8_t operand[256];   /* bytes of a ModRM, its SIB and displacement */
+
+static uint32_t
+cell_of(const char *s)
+{
+    static const char digits[] = "0123456789abcdef";
+    if (*s == '.')
+        return 0;
+    uint32_t cell = (uint32_t)(strchr(digits, s[1]) - digits) << MEMORY |
+                    (uint32_t)(strchr(digits, s[2]) - digits) << REGISTER;
+    switch (*s) {
+    case 'm':
+        return cell | MODRM;
+    case 'l':
+        return cell | MODRM | LOCKS;
+    case 'i':
+        return cell | MODRM | IMM8;
+    case 'w':
+        return cell | MODRM | WITH66;
+    case 'j':
+        return cell | NEAR32 | IMM32;
+    case 'g':
+        return MODRM | GROUP;
+    }
+    return cell;
+}
+
+static void
+spell_out(void)
+{
+    for (int i = 0; i < 256; i++) {
+        for (size_t k = 0; k < sizeof letters / sizeof letters[0]; k++)
+            if (letters[k].name == one_byte[i / 16][i % 16])
+                cells[0][i] = letters[k].cell;
+        cells[1][i] = cell_of(&two_byte[i / 16][3 * (i % 16)]);
+        int mod = i >> 6, rm = i & 7;
+        operand[i] = 1;
+        if (mod == 3)
+            continue;
+        operand[i] += (rm == 4) + (mod == 1) + (mod == 2 || (mod == 0 && rm == 5) ? 4 : 0);
+    }
+    for (size_t k = 0; k < sizeof three_byte / sizeof three_byte[0]; k++)
+        for (int i = three_byte[k].from; i <= three_byte[k].to; i++)
+            cells[three_byte[k].map][i] = cell_of(three_byte[k].cell);
+    for (uint32_t k = sizeof lines / sizeof lines[0] - 1; k-- > 0;)
+        cells[lines[k].map][lines[k].opcode] = MODRM | GROUP | k << LINE;
+}
+
+enum { INSN = 16 };  /* bytes that measure may look at */
+
+/*
+ * The length of the instruction at p, 0 if it is not allowed; *cell becomes what it is.
+ * Prefixes: F0, 66, F3 or F2, in this order and each once.  65 is not for here, and no other
+ * prefix is for anywhere.
+ */
+static inline uint32_t
+measure(const uint8_t *p, uint32_t *what)
+{
+    const uint8_t *q = p;
+    unsigned lock = 0, narrow = 0, prefix = BARE;
+    uint32_t cell = cells[0][*q++];
+    if (cell & PREFIX) {
+        if (q[-1] == 0xf0)
+            lock = 1, q++;
+        if (q[-1] == 0x66)
+            narrow = 1, prefix = P66, q++;
+        if (q[-1] == 0xf3 || q[-1] == 0xf2)
+            prefix = q[-1] == 0xf3 ? PF3 : PF2, q++;
+        cell = cells[0][q[-1]];
+    }
+    if (cell & ESCAPE) {
+        unsigned map = *q == 0x38 ? 2 : *q == 0x3a ? 3 : 1;
+        q += map > 1;
+        cell = cells[map][*q++];
+    }
+    uint32_t allowed = cell >> REGISTER;
+    if (cell & MODRM) {
+        unsigned modrm = *q, reg = modrm >> 3 & 7, memory = modrm < 0xc0;
+        if (cell & GROUP) {
+            const struct line *l = &lines[cell >> LINE], *first = l;
+            while (!(l->prefixes & prefix) ||
+                   !(memory ? l->memory >> reg & 1 : l->registers >> (modrm - 0xc0) & 1)) {
+                l++;
+                if (l->opcode != first->opcode || l->map != first->map)
+                    return 0;
+            }
+            cell = l->imm | (l->lock >> reg & 1 ? LOCKS : 0);
+            allowed = l->prefixes;
+        } else if (memory) {
+            allowed = cell >> MEMORY;
+        }
+        q += operand[modrm];
+        if ((modrm & 0xc7) == 4 && (q[-1] & 7) == 5)
+            q += 4;
+        lock &= !((cell & LOCKS) && memory);  /* 1: not allowed */
+    }
+    if (!(allowed & prefix) || lock || (narrow && prefix != P66 && !(cell & WITH66)))
+        return 0;
+    if (cell & (IMM8 | IMM16 | IMMZ | IMM32))
+        q += (cell & IMM8 ? 1 : 0) + (cell & IMM16 ? 2 : 0) + (cell & IMM32 ? 4 : 0) +
+             (cell & IMMZ ? 4 >> narrow : 0);
+    *what = cell;
+    return (uint32_t)(q - p);
+}
+
+/* ---- what has been verified ---- */
+
+enum { CHUNK_WORDS = VX_CHUNK / 32 };
+
+static uint32_t known[VX_CODE_SIZE / 32];  /* a bit a byte: an instruction to jump to */
+static struct vx_cache *owner[VX_NCHUNK];  /* of what is verified in the chunk */
+static uint32_t used[VX_NCHUNK];           /* bytes of the chunk */
+
+void
+vx_verify_forget(int chunk)
+{
+    memset(known + (size_t)chunk * CHUNK_WORDS, 0, (used[chunk] + 31) / 32 * 4);
+    owner[chunk] = NULL;
+    used[chunk] = 0;
+}
+
+/* Does an instruction that may be jumped to begin at host, in this cache? */
+static int
+begins(const struct vx_cache *c, uint32_t host)
+{
+    uint32_t at = host - VX_CODE_BASE;
+    return at < VX_CODE_SIZE && owner[at / VX_CHUNK] == c && known[at / 32] >> at % 32 & 1;
+}
+
+static int
+may_branch(const struct vx_cache *c, uint32_t host)
+{
+    return begins(c, host) || host == vx_stub_miss || host == vx_stub_return_miss;
+}
+
+/* ---- blocks ---- */
+
+static uint32_t
+word(const uint8_t *p)
+{
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+enum {
+    SPILL = offsetof(struct vx_ctl, spill),
+    TARGET = offsetof(struct vx_ctl, target),
+    EXIT = offsetof(struct vx_ctl, exit),
+    SEQUENCE = 18,  /* the longest of those that follow */
+};
+
+/* jmp *gs:table(,%ecx,4) */
+static uint32_t
+table_jump(const struct vx_cache *c, const uint8_t *p)
+{
+    uint32_t first = VX_TABLE_OFFSET + (uint32_t)c->table * 2 * VX_TABLE_SIZE, at = word(p + 4);
+    return c->table >= 0 && word(p) == 0x8d24ff65 && (at == first || at == first + VX_TABLE_SIZE)
+           ? 8 : 0;
+}
+
+/* The sequence at p that begins with gs: and is ours, or 0. */
+static uint32_t
+control(const struct vx_cache *c, const uint8_t *p, uint32_t *what)
+{
+    uint32_t form = word(p) >> 8, at = word(p + 3);
+    *what = 0;
+    if (form == 0x05c789 - 0x89 + 0xc7 - 0xc7)
+        return 0;
+    if ((form & 0xffff) == 0x0d89 || (form & 0xffff) == 0x0d8b)  /* ecx to or from */
+        return at == SPILL || at == TARGET ? 7 : 0;
+    *what = LAST;
+    if ((form & 0xffff) == 0x05c7)  /* movl $index, exit; ljmp $0x33, $stub */
+        return at == EXIT && word(p + 7) < c->nexit && p[11] == 0xea &&
+               word(p + 12) == vx_stub_exit && p[16] == 0x33 && p[17] == 0 ? 18 : 0;
+    if (form == 0x0db70f && word(p + 4) == TARGET)  /* movzwl target, %ecx */
+        return table_jump(c, p + 8) ? 16 : 0;
+    return 0;
+}
+
+static struct {
+    uint32_t at;      /* offset */
+    uint32_t target;  /* linear */
+} branch[VX_BLOCK_MAX / 2];
+static uint32_t begin[VX_BLOCK_MAX / 32 + 1];  /* as known, from base rounded down to 32 */
+
+const char *
+vx_verify_why(const struct vx_cache *c, uint32_t host, const uint8_t *code, uint32_t count,
+              uint32_t *bad)
+{
+    static int ready;
+    if (!ready)
+        spell_out(), ready = 1;
+    uint32_t in_chunk = (host - VX_CODE_BASE) % VX_CHUNK, skew = host % 32, nbranch = 0, at = 0;
+    *bad = 0;
+    if (host < VX_CODE_BASE + VX_PAGE || host - VX_CODE_BASE >= VX_CODE_SIZE || count == 0 ||
+        count > VX_BLOCK_MAX || count > VX_CHUNK - in_chunk)
+        return "it lies where no code may";
+    memset(begin, 0, (skew + count + 31) / 32 * 4);
+    uint32_t what = 0;
+    while (at < count) {
+        const uint8_t *p = code + at;
+        uint8_t copy[2 * SEQUENCE] = {0};
+        uint32_t n;
+        *bad = at;
+        begin[(skew + at) / 32] |= 1u << (skew + at) % 32;
+        if (count - at < SEQUENCE)
+            p = memcpy(copy, p, count - at);
+        if (p[0] == 0x65) {
+            n = control(c, p, &what);
+        } else if (word(p) == 0x65c9b70f && p[4] == 0xff) {  /* movzwl %cx, %ecx; jmp *gs: */
+            what = LAST;
+            n = table_jump(c, p + 3) ? 11 : 0;
+        } else {
+            n = measure(p, &what);
+            if (what & (NEAR8 | NEAR32)) {
+                uint32_t rel = what & NEAR8 ? (uint32_t)(int8_t)p[n - 1] : word(p + n - 4);
+                branch[nbranch].at = at;
+                branch[nbranch++].target = host + at + n + rel;
+            }
+        }
+        if (n == 0)
+            return "no such instruction is emitted";
+        at += n;
+    }
+    if (at > count)
+        return "its last instruction is cut off";
+    if (!(what & LAST))
+        return "control runs off its end";
+    for (uint32_t i = 0; i < nbranch; i++) {
+        uint32_t to = branch[i].target - host;
+        *bad = branch[i].at;
+        if (to < count ? !(begin[(skew + to) / 32] >> (skew + to) % 32 & 1)
+                       : !may_branch(c, branch[i].target))
+            return "a branch to where no instruction is known to begin";
+    }
+    return NULL;
+}
