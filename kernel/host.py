@@ -32,6 +32,15 @@ _FOREIGN_SIGNALS: Final = frozenset({
 })
 
 
+def shield(target: Callable[[], None]) -> Callable[[], None]:
+    """target, for a thread of ours: without the signals meant for others."""
+    def shielded() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _FOREIGN_SIGNALS)
+        target()
+
+    return shielded
+
+
 class _Watch:
     """One descriptor in the poller."""
 
@@ -94,11 +103,7 @@ class Host:
 
     def start_thread(self, target: Callable[[], None], name: str) -> None:
         """Run target in the kernel's own thread, shielded from signals meant for others."""
-        def shielded() -> None:
-            signal.pthread_sigmask(signal.SIG_BLOCK, _FOREIGN_SIGNALS)
-            target()
-
-        self._thread = threading.Thread(target=shielded, name=name, daemon=True)
+        self._thread = threading.Thread(target=shield(target), name=name, daemon=True)
         self._thread.start()
 
     def in_kernel_thread(self) -> bool:

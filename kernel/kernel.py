@@ -23,6 +23,7 @@ from vx9.kernel.devpipe import Pipe
 from vx9.kernel.groups import MAX_FDS, EnvGroup, FdGroup, RendezGroup
 from vx9.kernel.handle import ExitStatus, Handle, exit_status
 from vx9.kernel.host import Host
+from vx9.kernel.hostwork import Workers
 from vx9.kernel.namespace import Namespace
 from vx9.kernel.note import ProcExit
 from vx9.kernel.proc import Proc
@@ -61,10 +62,10 @@ class Kernel:
             self.quota.memory = memory
         self.limits_met: set[str] = set()  # names of quotas that something ran into
         self.errors = 0  # unexpected exceptions in system calls
-        self.limits_met: set[str] = set()  # which quotas a process was refused for
         self.cycle_hz = 0
         self.procs: dict[int, Proc] = {}
         self.threaded = False
+        self.workers: Workers | None = None  # with the kernel thread
         self.stopped = False
         self.images = execute.Images()
         self.semaphores = sysmem.Semaphores()
@@ -98,6 +99,7 @@ class Kernel:
         """Run the kernel in a thread of its own."""
         self.threaded = True
         self.host.interrupt_with(self.sched.interrupt_guest)
+        self.workers = Workers(self.host)
         self.host.start_thread(self._run, "vx9 kernel")
 
     def _run(self) -> None:
@@ -176,6 +178,8 @@ class Kernel:
             p.release_memory()
         self.sched.spawn(self.boot.release_groups(), "stop")
         self.sched.drain()
+        if self.workers is not None:
+            self.workers.close()
         self.images.clear()
         for device in self.devices.values():
             if hasattr(device, "close"):

@@ -46,7 +46,7 @@ class Proc:
     __slots__ = (
         "kernel", "pid", "parent", "name", "args", "user", "noteid", "children",
         "ns", "fds", "env", "rgrp", "root", "dot",
-        "space", "mem", "cpu", "task", "tracer", "call", "image_chan",
+        "space", "mem", "cpu", "task", "computes", "tracer", "call", "image_chan",
         "errstr", "notes", "notify", "notified", "ureg", "last_note", "saved_fpu", "trap", "attention",
         "killed", "stop", "stop_at_note", "stopped", "changed", "hang", "private", "procmode", "priority", "fixed_priority",
         "args_set", "waitq", "waiter", "waiting", "exited", "exit", "dead", "broken", "alarm",
@@ -74,6 +74,7 @@ class Proc:
         self.mem: UserMemory
         self.cpu: Cpu
         self.task: Task
+        self.computes = False  # used its last quantum up; runs in a worker, if there are any
         self.tracer: Tracer | None = None
         self.call: Call | None = None
         self.image_chan: Chan | None = None
@@ -135,7 +136,7 @@ class Proc:
             return "Moribund"
         if self.stopped:
             return "Stopped"
-        if self.kernel.sched.current is self.task:
+        if self.kernel.sched.current is self.task or (self.computes and self.task.rendez):
             return "Running"
         if self.task.rendez is None:
             return "Ready"
@@ -179,12 +180,21 @@ class Proc:
         cpu = self.cpu
         run = cpu.run
         self.task.cpu = cpu
+        workers = self.kernel.workers
         quantum = sched.quantum_us(QUANTUM_US)
         turn = TURN
         while True:
             if self.attention:
                 await self._attend()
-            event = run(quantum)
+            if self.computes and workers is not None:
+                event = await workers.run(self.task, cpu)
+                if event is None:
+                    continue
+                self.computes = event.kind == TrapKind.QUANTUM
+                if self.computes:
+                    continue
+            else:
+                event = run(quantum)
             kind = event.kind
             if kind == 0 and event.number == 0x40:  # TrapKind.INT
                 number = cpu.eax
@@ -225,6 +235,7 @@ class Proc:
                 if turn > 0:
                     continue
             self.call = None
+            self.computes = kind == TrapKind.QUANTUM
             turn = TURN
             await sched.yield_cpu()
             quantum = sched.quantum_us(QUANTUM_US)

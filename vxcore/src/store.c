@@ -243,8 +243,10 @@ vx_object_copy(struct vx_object *o)
 {
     struct vx_object *new = vx_object_new(o->size, o->reserve);
     if (new != NULL) {
+        vx_stop();  /* others that share it must not write meanwhile */
         struct copy c = {vx_object_data(new), vx_object_data(o)};
         each_run(o, copy_run, &c);
+        vx_go();
     }
     return new;
 }
