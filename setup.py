@@ -14,7 +14,7 @@ from setuptools.command.build_ext import build_ext
 
 TOP = Path(__file__).resolve().parent
 CORE = ("cache", "decode", "emulate", "enter", "lock", "memory", "run", "slot", "store", "translate",
-        "trap")
+        "trap", "verify")
 
 
 def load(path):

@@ -3,7 +3,7 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
-from libc.errno cimport EAGAIN, EBUSY, EEXIST, EINVAL, ENOMEM, ENOSPC
+from libc.errno cimport EAGAIN, EBADMSG, EBUSY, EEXIST, EINVAL, ENOMEM, ENOSPC
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcpy, memset
 from vx cimport *
@@ -625,6 +625,9 @@ cdef run_error(int err):
         return CoreError("this Cpu runs in another thread already: a thread of control has one")
     if err == -EINVAL:
         return ValueError("this Memory is closed")
+    if err == -EBADMSG:
+        return CoreError("a bug in vx9: the translator made code that the verifier refuses (the "
+                         "line before this on stderr); please report it with the program")
     if err == -ENOSPC:
         return CoreError("no window below 4 GiB is free for a guest of this size: use a smaller "
                          "limit, or run fewer guests at once")

@@ -46,6 +46,7 @@ cdef extern from "vx.h" nogil:
         uint64_t lookups
         uint64_t links
         uint64_t flushes
+        uint64_t refused
     struct vx_cache:
         vx_counters count
     void vx_cache_limit(int chunks)

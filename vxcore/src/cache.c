@@ -159,6 +159,7 @@ give_back(struct vx_cache *c)
         if (chunk[i].cache == c) {
             chunk[i].cache = NULL;
             chunk[i].nblock = 0;
+            vx_verify_forget(i);
             chunk[i].used = i == 0 ? STUBS : 0;
             fallocate(code_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                       (off_t)i * VX_CHUNK + chunk[i].used, VX_CHUNK - chunk[i].used);
@@ -287,6 +288,9 @@ insert(struct vx_entry *table, uint32_t cap, struct vx_entry new)
 int
 vx_cache_enter(struct vx_cache *c, uint32_t eip, uint32_t host)
 {
+    int err = vx_verify_entry(c, host);
+    if (err < 0)
+        return err;
     if (2 * (c->nentry + 1) > c->capentry) {
         uint32_t cap = c->capentry ? 2 * c->capentry : 256;
         struct vx_entry *p = calloc(cap, sizeof *p);
@@ -376,16 +380,22 @@ vx_cache_record(struct vx_cache *c, struct vx_record r)
     return 0;
 }
 
-void
-vx_cache_patch(uint32_t host, uint32_t value)
+int
+vx_cache_patch(struct vx_cache *c, uint32_t host, uint32_t value)
 {
-    __atomic_store_n((uint32_t *)(void *)vx_code_view(host), value, __ATOMIC_RELEASE);
+    int err = vx_verify_patch(c, host, sizeof value, value);
+    if (err == 0)
+        __atomic_store_n((uint32_t *)(void *)vx_code_view(host), value, __ATOMIC_RELEASE);
+    return err;
 }
 
-void
-vx_cache_patch_byte(uint32_t host, uint8_t value)
+int
+vx_cache_patch_byte(struct vx_cache *c, uint32_t host, uint8_t value)
 {
-    __atomic_store_n(vx_code_view(host), value, __ATOMIC_RELEASE);
+    int err = vx_verify_patch(c, host, sizeof value, value);
+    if (err == 0)
+        __atomic_store_n(vx_code_view(host), value, __ATOMIC_RELEASE);
+    return err;
 }
 
 int
@@ -395,6 +405,9 @@ vx_cache_publish(struct vx_cache *c, uint32_t host, const uint8_t *code, uint32_
     struct vx_chunk *k = &chunk[c->chunk];
     if (grow(&k->block, k->nblock, &k->capblock, sizeof *k->block) < 0)
         return -ENOMEM;
+    int err = vx_verify(c, host, code, count);
+    if (err < 0)
+        return err;
     memcpy(vx_code_view(host), code, count);
     k->used = host + count - VX_CODE_BASE - (uint32_t)c->chunk * VX_CHUNK;
     k->block[k->nblock++] = (struct vx_block){host, host + count, record, c->nrecord - record};

@@ -266,10 +266,10 @@ after_exit(struct vx_cpu *c)
         if (err)
             return err;
         if (cache->generation == generation) {
-            vx_cache_patch(x.site, host - (x.site + 4));
+            err = vx_cache_patch(cache, x.site, host - (x.site + 4));
             cache->count.links++;
         }
-        return 0;
+        return err;
     case VX_X_INDIRECT:
         c->eip = c->ctl->target;
         c->reg[ECX] = c->ctl->spill;
@@ -277,8 +277,8 @@ after_exit(struct vx_cpu *c)
         if (err)
             return err;
         if (cache->generation == generation)
-            vx_predict(&x, c->eip, host);
-        return 0;
+            err = vx_predict(cache, &x, c->eip, host);
+        return err;
     case VX_X_INT:
         c->trap = (struct vx_trap){.kind = VX_T_INT, .number = x.arg};
         if (c->handlers && c->handlers[x.arg].call)

@@ -616,11 +616,14 @@ begin(struct emitter *e, struct vx_cache *c, uint32_t eip)
     e->failed = e->nstep = e->nfixup = 0;
 }
 
-static void
+static int
 set_entry(struct vx_cache *c, uint32_t eip, int back, uint32_t host)
 {
     uint32_t *entry = (back ? c->back : c->jump) + eip % VX_TABLE_ENTRIES;
-    __atomic_store_n(entry, host, __ATOMIC_RELEASE);
+    int err = vx_verify_entry(c, host);
+    if (err == 0)
+        __atomic_store_n(entry, host, __ATOMIC_RELEASE);
+    return err;
 }
 
 static struct emitter emitter;  /* under vx_lock */
@@ -646,12 +649,12 @@ translate(struct vx_memory *m, uint32_t eip, int landing, uint32_t *host, uint32
         emit_return_landing(e, eip);
     emit(e);
     err = publish(e);
+    if (err == 0 && landing)
+        err = set_entry(c, eip, 1, e->base + e->landing);
     if (err < 0) {  /* out of memory half-way: what there is may be inconsistent */
         vx_cache_flush(c);
         return err;
     }
-    if (landing)
-        set_entry(c, eip, 1, e->base + e->landing);
     c->count.fragments++;
     c->count.instructions += (uint64_t)e->nstep;
     *host = e->base + e->step[0].host;
@@ -684,19 +687,20 @@ vx_landing(struct vx_cache *c, uint32_t eip, uint32_t host, int back)
     put8(e, 0xe9);
     put32(e, host - (e->base + e->n + 4));
     err = e->failed ? -ENOMEM : vx_cache_publish(c, e->base, e->code, e->n, e->record);
-    if (err == 0)
-        set_entry(c, eip, back, e->base + e->landing);
-    return err;
+    return err < 0 ? err : set_entry(c, eip, back, e->base + e->landing);
 }
 
-void
-vx_predict(const struct vx_exit *x, uint32_t eip, uint32_t host)
+int
+vx_predict(struct vx_cache *c, const struct vx_exit *x, uint32_t eip, uint32_t host)
 {
     uint32_t site = x->site;
     /* Once only: another processor may be between the compare and the jump. */
     if (*vx_code_view(site + SITE_OTHER) != SITE_EXIT - (SITE_OTHER + 1))
-        return;
-    vx_cache_patch(site + SITE_HIT, host - (site + SITE_HIT + 4));
-    vx_cache_patch(site, 1 - eip);
-    vx_cache_patch_byte(site + SITE_OTHER, SITE_TABLE - (SITE_OTHER + 1));
+        return 0;
+    int err = vx_cache_patch(c, site + SITE_HIT, host - (site + SITE_HIT + 4));
+    if (err == 0)
+        err = vx_cache_patch(c, site, 1 - eip);
+    if (err == 0)
+        err = vx_cache_patch_byte(c, site + SITE_OTHER, SITE_TABLE - (SITE_OTHER + 1));
+    return err;
 }

@@ -22,6 +22,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vx.h"
@@ -236,8 +237,6 @@ spell_out(void)
         cells[lines[k].map][lines[k].opcode] = MODRM | GROUP | k << LINE;
 }
 
-enum { INSN = 16 };  /* bytes that measure may look at */
-
 /*
  * The length of the instruction at p, 0 if it is not allowed; *cell becomes what it is.
  * Prefixes: F0, 66, F3 or F2, in this order and each once.  65 is not for here, and no other
@@ -337,7 +336,7 @@ enum {
     SPILL = offsetof(struct vx_ctl, spill),
     TARGET = offsetof(struct vx_ctl, target),
     EXIT = offsetof(struct vx_ctl, exit),
-    SEQUENCE = 18,  /* the longest of those that follow */
+    SEQUENCE = 18,  /* bytes that may be looked at, for the longest sequence below */
 };
 
 /* jmp *gs:table(,%ecx,4) */
@@ -349,21 +348,19 @@ table_jump(const struct vx_cache *c, const uint8_t *p)
            ? 8 : 0;
 }
 
-/* The sequence at p that begins with gs: and is ours, or 0. */
+/* The sequence at p, which begins with gs:, if it is one of ours. */
 static uint32_t
 control(const struct vx_cache *c, const uint8_t *p, uint32_t *what)
 {
-    uint32_t form = word(p) >> 8, at = word(p + 3);
+    uint32_t form = word(p) >> 8;
     *what = 0;
-    if (form == 0x05c789 - 0x89 + 0xc7 - 0xc7)
-        return 0;
-    if ((form & 0xffff) == 0x0d89 || (form & 0xffff) == 0x0d8b)  /* ecx to or from */
-        return at == SPILL || at == TARGET ? 7 : 0;
+    if ((form & 0xffff) == 0x0d89 || (form & 0xffff) == 0x0d8b)  /* mov %ecx, %gs:; and back */
+        return word(p + 3) == SPILL || word(p + 3) == TARGET ? 7 : 0;
     *what = LAST;
-    if ((form & 0xffff) == 0x05c7)  /* movl $index, exit; ljmp $0x33, $stub */
-        return at == EXIT && word(p + 7) < c->nexit && p[11] == 0xea &&
+    if ((form & 0xffff) == 0x05c7)  /* movl $index, %gs:exit; ljmp $0x33, $stub */
+        return word(p + 3) == EXIT && word(p + 7) < c->nexit && p[11] == 0xea &&
                word(p + 12) == vx_stub_exit && p[16] == 0x33 && p[17] == 0 ? 18 : 0;
-    if (form == 0x0db70f && word(p + 4) == TARGET)  /* movzwl target, %ecx */
+    if (form == 0x0db70f && word(p + 4) == TARGET)  /* movzwl %gs:target, %ecx; jmp */
         return table_jump(c, p + 8) ? 16 : 0;
     return 0;
 }
@@ -372,7 +369,7 @@ static struct {
     uint32_t at;      /* offset */
     uint32_t target;  /* linear */
 } branch[VX_BLOCK_MAX / 2];
-static uint32_t begin[VX_BLOCK_MAX / 32 + 1];  /* as known, from base rounded down to 32 */
+static uint32_t begin[VX_BLOCK_MAX / 32 + 1];  /* as known, from host rounded down to 32 */
 
 const char *
 vx_verify_why(const struct vx_cache *c, uint32_t host, const uint8_t *code, uint32_t count,
@@ -381,42 +378,43 @@ vx_verify_why(const struct vx_cache *c, uint32_t host, const uint8_t *code, uint
     static int ready;
     if (!ready)
         spell_out(), ready = 1;
-    uint32_t in_chunk = (host - VX_CODE_BASE) % VX_CHUNK, skew = host % 32, nbranch = 0, at = 0;
+    uint32_t skew = host % 32, nbranch = 0, at = 0, what = 0;
     *bad = 0;
     if (host < VX_CODE_BASE + VX_PAGE || host - VX_CODE_BASE >= VX_CODE_SIZE || count == 0 ||
-        count > VX_BLOCK_MAX || count > VX_CHUNK - in_chunk)
+        count > VX_BLOCK_MAX || count > VX_CHUNK - (host - VX_CODE_BASE) % VX_CHUNK)
         return "it lies where no code may";
     memset(begin, 0, (skew + count + 31) / 32 * 4);
-    uint32_t what = 0;
+    uint8_t copy[SEQUENCE];
     while (at < count) {
         const uint8_t *p = code + at;
-        uint8_t copy[2 * SEQUENCE] = {0};
         uint32_t n;
         *bad = at;
         begin[(skew + at) / 32] |= 1u << (skew + at) % 32;
-        if (count - at < SEQUENCE)
+        if (count - at < SEQUENCE) {  /* may be looked at beyond the end, so have an end */
+            memset(copy, 0, sizeof copy);
             p = memcpy(copy, p, count - at);
+        }
         if (p[0] == 0x65) {
             n = control(c, p, &what);
-        } else if (word(p) == 0x65c9b70f && p[4] == 0xff) {  /* movzwl %cx, %ecx; jmp *gs: */
+        } else if (word(p) == 0x65c9b70f && p[4] == 0xff) {  /* movzwl %cx, %ecx; jmp */
             what = LAST;
             n = table_jump(c, p + 3) ? 11 : 0;
         } else {
             n = measure(p, &what);
-            if (what & (NEAR8 | NEAR32)) {
-                uint32_t rel = what & NEAR8 ? (uint32_t)(int8_t)p[n - 1] : word(p + n - 4);
-                branch[nbranch].at = at;
-                branch[nbranch++].target = host + at + n + rel;
-            }
         }
         if (n == 0)
-            return "no such instruction is emitted";
+            return "this is not what the translator emits";
+        if (n > count - at)
+            return "the last instruction is cut off";
+        if (what & (NEAR8 | NEAR32)) {
+            uint32_t rel = what & NEAR8 ? (uint32_t)(int8_t)p[n - 1] : word(p + n - 4);
+            branch[nbranch].at = at;
+            branch[nbranch++].target = host + at + n + rel;
+        }
         at += n;
     }
-    if (at > count)
-        return "its last instruction is cut off";
     if (!(what & LAST))
-        return "control runs off its end";
+        return "control runs off the end";
     for (uint32_t i = 0; i < nbranch; i++) {
         uint32_t to = branch[i].target - host;
         *bad = branch[i].at;
@@ -425,4 +423,127 @@ vx_verify_why(const struct vx_cache *c, uint32_t host, const uint8_t *code, uint
             return "a branch to where no instruction is known to begin";
     }
     return NULL;
+}
+
+/* ---- publication ---- */
+
+static int trusting;  /* the benchmark of translation is running without us */
+
+static char *
+put_hex(char *to, uint32_t value, int digits)
+{
+    while (digits--)
+        *to++ = "0123456789abcdef"[value >> 4 * digits & 15];
+    return to;
+}
+
+/* Count it and say so on stderr; without stdio, as the guest's SSE state may be live. */
+static int
+refuse(struct vx_cache *c, uint32_t host, uint32_t offset, const uint8_t *code, uint32_t count,
+       const char *why)
+{
+    char line[256], *to = line;
+    const char *part[] = {"vx9: verifier: refused code at ", "+", ": ", ": "};
+    for (int i = 0; i < 4; i++) {
+        for (const char *s = part[i]; *s; s++)
+            *to++ = *s;
+        if (i < 2)
+            to = put_hex(to, i ? offset : host, i ? 4 : 8);
+        for (const char *s = i == 2 ? why : ""; *s; s++)
+            *to++ = *s;
+    }
+    for (uint32_t i = offset; i < count && i < offset + 16; i++)
+        to = put_hex(to, code[i], 2);
+    *to++ = '\n';
+    if (write(2, line, (size_t)(to - line)) < 0)
+        ;  /* stderr may be closed; the caller gets the error all the same */
+    c->count.refused++;
+    return -EBADMSG;
+}
+
+int
+vx_verify(struct vx_cache *c, uint32_t host, const uint8_t *code, uint32_t count)
+{
+    if (trusting)
+        return 0;
+    uint32_t bad, in_arena = host - VX_CODE_BASE;
+    const char *why = vx_verify_why(c, host, code, count, &bad);
+    if (why == NULL) {
+        uint32_t i = in_arena / VX_CHUNK;
+        if ((owner[i] && owner[i] != c) || in_arena % VX_CHUNK < used[i]) {
+            why = "it lies on other code";
+            bad = 0;
+        } else {
+            owner[i] = c;
+            used[i] = in_arena % VX_CHUNK + count;
+        }
+    }
+    if (why)
+        return refuse(c, host, bad, code, count, why);
+    for (uint32_t i = 0; i < (host % 32 + count + 31) / 32; i++)
+        known[in_arena / 32 + i] |= begin[i];
+    return 0;
+}
+
+int
+vx_verify_entry(struct vx_cache *c, uint32_t host)
+{
+    if (trusting || begins(c, host))
+        return 0;
+    return refuse(c, host, 0, NULL, 0, "this is to be entered, and no instruction begins here");
+}
+
+/* May these bytes of published code change, so that a branch goes elsewhere? */
+int
+vx_verify_patch(struct vx_cache *c, uint32_t field, uint32_t size, uint32_t value)
+{
+    if (trusting)
+        return 0;
+    const uint8_t *p = vx_code_view(field);
+    const char *why = "a patch of what is not a branch";
+    uint32_t target = field + size + (size == 1 ? (uint32_t)(int8_t)value : value);
+    int is_branch;
+    if (size == 1)
+        is_branch = begins(c, field - 1) && (cells[0][p[-1]] & NEAR8);
+    else if (begins(c, field - 2) && p[-2] == 0x8d && p[-1] == 0x89)
+        return 0;  /* lea value(%ecx), %ecx */
+    else
+        is_branch = (begins(c, field - 1) && p[-1] == 0xe9) ||
+                    (begins(c, field - 2) && p[-2] == 0x0f && (cells[1][p[-1]] & NEAR32));
+    if (is_branch && may_branch(c, target))
+        return 0;
+    if (is_branch)
+        why = "a patch to where no instruction is known to begin";
+    return refuse(c, field, 0, (uint8_t *)&value, size, why);
+}
+
+/*
+ * Translate the straight way from one guest address to another, so many times, with the
+ * verifier or without; the code is dropped afterwards.  Returns nanoseconds, 0 if it failed.
+ */
+uint64_t
+vx_bench_translate(struct vx_memory *m, uint32_t from, uint32_t to, int rounds, int verified)
+{
+    struct vx_counters *n = &m->cache->count;
+    struct timespec begun, ended;
+    uint64_t ns = 0;
+    int err = vx_cache_activate(m->cache);
+    vx_cache_flush(m->cache);
+    trusting = !verified;
+    while (rounds-- && err == 0) {
+        clock_gettime(CLOCK_MONOTONIC, &begun);
+        for (uint32_t at = from; at < to && err == 0;) {
+            uint32_t host, bad;
+            uint64_t before = n->guest_bytes;
+            err = vx_translate(m, at, &host, &bad);
+            at += (uint32_t)(n->guest_bytes - before);
+            at += n->guest_bytes == before;  /* nothing that can run begins there */
+        }
+        clock_gettime(CLOCK_MONOTONIC, &ended);
+        ns += (uint64_t)(ended.tv_sec - begun.tv_sec) * 1000000000u + (uint64_t)ended.tv_nsec -
+              (uint64_t)begun.tv_nsec;
+        vx_cache_flush(m->cache);
+    }
+    trusting = 0;
+    return err == 0 ? ns : 0;
 }

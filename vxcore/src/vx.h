@@ -220,6 +220,7 @@ struct vx_cache {
     struct vx_mapping *text;  /* the executable mappings it translates */
     struct vx_counters {
         uint64_t fragments, instructions, guest_bytes, host_bytes, lookups, links, flushes;
+        uint64_t refused;     /* blocks, patches and entries, by the verifier */
     } count;
 };
 
@@ -242,8 +243,9 @@ int vx_cache_enter(struct vx_cache *, uint32_t eip, uint32_t host);
 int vx_cache_room(struct vx_cache *, uint32_t count, uint32_t align, uint32_t *host);
 int vx_cache_exit(struct vx_cache *, const struct vx_exit *);  /* its index, or -ENOMEM */
 int vx_cache_record(struct vx_cache *, struct vx_record);
-void vx_cache_patch(uint32_t host, uint32_t value);  /* four bytes of emitted code */
-void vx_cache_patch_byte(uint32_t host, uint8_t value);
+/* Change the field of a branch in emitted code, of four bytes and of one. */
+int vx_cache_patch(struct vx_cache *, uint32_t host, uint32_t value);
+int vx_cache_patch_byte(struct vx_cache *, uint32_t host, uint8_t value);
 /* Publish code built for host (from vx_cache_room); its records begin at record. */
 int vx_cache_publish(struct vx_cache *, uint32_t host, const uint8_t *code, uint32_t count,
                      uint32_t record);
@@ -254,6 +256,23 @@ vx_code_view(uint32_t host)  /* the writable view of emitted code */
     extern uint8_t *vx_code;
     return vx_code + (host - VX_CODE_BASE);
 }
+
+/* ---- verification (verify.c) ---- */
+
+/*
+ * May this block be published, this field be patched, this address be entered?  0, or -EBADMSG
+ * after a line on stderr: then the translator has a bug.  A block that passes is remembered.
+ */
+int vx_verify(struct vx_cache *, uint32_t host, const uint8_t *code, uint32_t count);
+int vx_verify_patch(struct vx_cache *, uint32_t field, uint32_t size, uint32_t value);
+int vx_verify_entry(struct vx_cache *, uint32_t host);
+/* What is wrong with a block and at which offset, or NULL.  Only the instructions and branches,
+ * not whether its place is free, and nothing is remembered. */
+const char *vx_verify_why(const struct vx_cache *, uint32_t host, const uint8_t *code,
+                          uint32_t count, uint32_t *bad);
+void vx_verify_forget(int chunk);  /* all that is in it */
+uint64_t vx_bench_translate(struct vx_memory *, uint32_t from, uint32_t to, int rounds,
+                            int verified);
 
 /* ---- translation (translate.c) ---- */
 
@@ -267,7 +286,7 @@ int vx_translate_return(struct vx_memory *, uint32_t eip, uint32_t *host, uint32
 /* Put eip into the jump or the return table, so that indirect transfers find host. */
 int vx_landing(struct vx_cache *, uint32_t eip, uint32_t host, int back);
 /* Teach the inline cache at site. */
-void vx_predict(const struct vx_exit *, uint32_t eip, uint32_t host);
+int vx_predict(struct vx_cache *, const struct vx_exit *, uint32_t eip, uint32_t host);
 
 /* ---- traps ---- */
 
