@@ -71,7 +71,7 @@ def trap_loop() -> Cpu:
 
 def null_trap_ns(count: int) -> float:
     """Nanoseconds of one trap that the core's own loop answers by going on."""
-    return trap_loop()._bench_traps(0x40, count) / count
+    return trap_loop()._bench_traps(0x40, count) / count  # type: ignore[attr-defined]
 
 
 def python_trap_ns(count: int) -> float:
