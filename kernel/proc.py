@@ -190,7 +190,7 @@ class Proc:
                 event = await workers.run(self.task, cpu)
                 if event is None:
                     continue
-                self.computes = event.kind == TrapKind.QUANTUM
+                self.computes = event.kind in (TrapKind.QUANTUM, TrapKind.INTERRUPT)
                 if self.computes:
                     continue
             else:
@@ -235,7 +235,7 @@ class Proc:
                 if turn > 0:
                     continue
             self.call = None
-            self.computes = kind == TrapKind.QUANTUM
+            self.computes = kind == TrapKind.QUANTUM or turn == TURN  # no call in all that time
             turn = TURN
             await sched.yield_cpu()
             quantum = sched.quantum_us(QUANTUM_US)
