@@ -13,8 +13,8 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 TOP = Path(__file__).resolve().parent
-CORE = ("cache", "decode", "emulate", "enter", "lock", "memory", "run", "slot", "store", "translate",
-        "trap", "verify")
+CORE = ("cache", "decode", "emulate", "enter", "features", "lock", "memory", "run", "slot",
+        "store", "translate", "trap", "verify")
 
 
 def load(path):

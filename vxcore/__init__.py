@@ -18,6 +18,7 @@ from vx9.vxcore._core import (
     Trap,
     TrapKind,
     capabilities,
+    offer,
 )
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "Trap",
     "TrapKind",
     "capabilities",
+    "offer",
 ]

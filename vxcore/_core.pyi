@@ -4,6 +4,7 @@ Nothing here knows Plan 9.  Addresses and sizes are in bytes; guest addresses ar
 unsigned 32-bit; a page is 4096 bytes.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 PAGE: Final = 4096
@@ -145,5 +146,17 @@ class Cpu:
     def interrupt(self) -> None:
         """Make run(), now or next time, return INTERRUPT.  Any thread may call it."""
 
+def offer(features: Iterable[str]) -> None:
+    """Offer guests just these instruction sets, named as in capabilities()['host_features'].
+
+    For all guests of this process, from the next code that is translated on; so call it before
+    the first guest runs.  At first all that the host has are offered, except tzcnt: without it
+    F3 0F BC is BSF, as guests expect who were not told of BMI1.  ValueError: the host does not
+    have one of them, or base is not among them.
+    """
 def capabilities() -> dict[str, object]:
-    """What this host offers: {'ldt': True, 'smap_hint': ..., 'low_holes': bytes free below 4 GiB, ...}."""
+    """What this host offers, by name.
+
+    'ldt': True; 'features': what guests are offered; 'host_features': what they could be;
+    'unsafe_signal': the number of a signal whose handler would run on a guest's stack, or None.
+    """

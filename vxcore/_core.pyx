@@ -634,13 +634,45 @@ cdef run_error(int err):
     return CoreError(f"cannot run: {os.strerror(-err)}")
 
 
+cdef tuple feature_names(uint32_t mask):
+    names = []
+    cdef unsigned bit = 0
+    while vx_feature_name(bit) != NULL:
+        if mask >> bit & 1:
+            names.append(vx_feature_name(bit).decode())
+        bit += 1
+    return tuple(names)
+
+
+def offer(features):
+    """Offer guests just these instruction sets."""
+    global vx_features
+    cdef uint32_t mask = 0
+    cdef tuple have = feature_names(vx_features_host)
+    wanted = set(features)
+    if missing := wanted.difference(have):
+        raise ValueError(f"this host does not have {', '.join(sorted(missing))}; it has "
+                         f"{', '.join(have)}")
+    cdef unsigned bit = 0
+    while vx_feature_name(bit) != NULL:
+        if vx_feature_name(bit).decode() in wanted:
+            mask |= 1u << bit
+        bit += 1
+    if not mask & VX_F_BASE:
+        raise ValueError("no guest runs without base")
+    lock()
+    vx_features = mask
+    unlock()
+
+
 def capabilities():
     """What this host offers to the core."""
     start()
     signal = vx_trap_unsafe_signal()
     return {
         "ldt": True,
-        "features": ("fpu", "tsc", "cx8", "cmov", "mmx", "fxsr", "sse", "sse2", "sse3"),
+        "features": feature_names(vx_features),
+        "host_features": feature_names(vx_features_host),
         "unsafe_signal": signal or None,
     }
 

@@ -12,10 +12,12 @@ import sys
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-FEATURES: Final = "base x87 mmx sse sse2 sse3 ssse3 sse41 sse42 popcnt".split()
+FEATURES: Final = (
+    "base x87 mmx sse sse2 sse3 ssse3 sse41 sse42 popcnt lzcnt tzcnt aes pclmul sha"
+).split()
 ACTIONS: Final = (
     "copy jmp jcc call ret retn jmpr callr loopnz loopz loop jecxz "
-    "int int3 int1 into ud2 priv pushf popf cpuid fnstenv fnsave fxsave"
+    "int int3 int1 into ud2 priv pushf popf cpuid fnstenv fnsave fxsave skip"
 ).split()
 ACCESS: Final = {"na": 0, "r": 1, "w": 2, "rw": 3}
 IMPLICIT: Final = (
@@ -249,15 +251,37 @@ class Tables:
 
     cells: list[int]
     groups: list[tuple[int, ...]]
+    instead: dict[int, int]  # of a row whose feature is not offered: the one that drops its F3
+
+
+def yields(table: list[Row]) -> dict[int, int]:
+    """The rows with F3 for which there is another with dropf3: number -> its number."""
+    dropping = {
+        (row.opcode, row.modrm): number
+        for number, row in enumerate(table, 1)
+        if "dropf3" in row.attributes
+    }
+    found = {}
+    for number, row in enumerate(table, 1):
+        other = dropping.get((row.opcode, row.modrm))
+        if row.prefix == "F3" and other:
+            if row.selects() != table[other - 1].selects():
+                row.fail(f"not for all bytes of line {table[other - 1].line}")
+            found[number] = other
+    return found
 
 
 def build(table: list[Row]) -> Tables:
     """Place every row.  Raises TableError when two rows claim the same bytes."""
     plain: dict[int, int] = {}
     grouped: dict[int, list[int]] = {}
+    instead = yields(table)
+    yielding = set(instead.values())
     for number, row in enumerate(table, 1):
         selects = row.selects()
         for prefix in row.classes():
+            if prefix & 2 and number in yielding:
+                continue  # found by way of the other row
             for map_, opcode in row.cells():
                 cell = (prefix * len(MAPS) + map_) * 256 + opcode
                 if cell in plain or (selects is None and cell in grouped):
@@ -280,7 +304,7 @@ def build(table: list[Row]) -> Tables:
             cells[cell] = places[0]
         else:
             cells[cell] = GROUP | groups.setdefault(tuple(places), len(groups))
-    return Tables(cells, list(groups))
+    return Tables(cells, list(groups), instead)
 
 
 def _numbers(values: list[int] | tuple[int, ...]) -> str:
@@ -312,19 +336,23 @@ def c_tables(table: list[Row]) -> str:
     out = ["/* Made by mkinsns.py from insns.tab. */\n#ifndef VX_INSNS_TABLES\n"]
     out.append(_enum("vx_action", "VX_A_", ACTIONS))
     out.append(_bits("vx_feature ", "VX_F_", FEATURES))
+    out.append(f"enum {{ VX_NFEATURES = {len(FEATURES)} }};")
+    quoted = ", ".join('"' + feature + '"' for feature in FEATURES)
+    out.append(f"#define VX_FEATURE_NAMES {quoted}\n")
     out.append("#else\n")
     out.append(_enum("implicit", "IMPLICIT_", IMPLICIT))
     out.append(_bits("", "R_", FLAGS))
     out.append(f"enum {{ NROW = {len(table) + 1}, GROUP = {GROUP:#x}, MOD3 = {MOD3} }};\n")
     out.append("static const struct row table[NROW] = {\n    {0},")
-    for row in table:
+    for number, row in enumerate(table, 1):
         size, size16 = row.size()
         imm, imm16 = IMMEDIATES[row.immediate()]
         out.append(
             f"    {{{_or('R_', [f for f in FLAGS if f in row.flags()])},"
             f" VX_F_{row.feature.upper()}, {size}, {size16}, {imm}, {imm16},"
             f" VX_A_{row.action.upper()}, IMPLICIT_{row.implicit().upper()},"
-            f" {_or('VX_', row.always())}, {_or('VX_', row.when_memory())}}},"
+            f" {_or('VX_', row.always())}, {_or('VX_', row.when_memory())},"
+            f" {tables.instead.get(number, 0)}}},"
         )
     out.append("};\n\nstatic const char *const names[NROW] = {\n    \"\",")
     out += [f"    \"{row.name}\"," for row in table]

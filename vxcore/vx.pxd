@@ -2,6 +2,13 @@
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 from posix.types cimport pid_t
 
+cdef extern from "decode.h" nogil:
+    enum:
+        VX_F_BASE
+    uint32_t vx_features
+    uint32_t vx_features_host
+    const char *vx_feature_name(unsigned bit)
+
 cdef extern from "vx.h" nogil:
     enum:
         VX_PAGE

@@ -5,7 +5,17 @@ import struct
 
 import pytest
 
-from vx9.vxcore import READ, WRITE, Cpu, Memory, MemoryFault, MemoryObject, TrapKind
+from vx9.vxcore import (
+    READ,
+    WRITE,
+    Cpu,
+    Memory,
+    MemoryFault,
+    MemoryObject,
+    TrapKind,
+    capabilities,
+    offer,
+)
 
 from .elf32 import machine
 
@@ -64,10 +74,90 @@ def test_popf_cannot_set_what_would_hurt_the_host():
     assert struct.unpack_from("<I", b"\0\1\2\3\4\5", 1)[0] == 0x04030201
 
 
-def test_cpuid_tells_what_is_offered():
-    cpu, _ = run("0fa2 cd40", eax=1)
-    assert cpu.edx & 1 << 23 and cpu.edx & 1 << 26  # MMX, SSE2
-    assert cpu.ecx == 1  # SSE3; no AVX, OSXSAVE ...
+# feature: CPUID leaf, register, bit, and an instruction of it
+TOLD = {
+    "x87": (1, "edx", 0, "d9e8"),
+    "mmx": (1, "edx", 23, "0f77"),
+    "sse": (1, "edx", 25, "0f57c0"),
+    "sse2": (1, "edx", 26, "660fefc0"),
+    "sse3": (1, "ecx", 0, "f20f12c0"),
+    "pclmul": (1, "ecx", 1, "660f3a44c000"),
+    "ssse3": (1, "ecx", 9, "660f3800c0"),
+    "sse41": (1, "ecx", 19, "660f3817c0"),
+    "sse42": (1, "ecx", 20, "f20f38f1c0"),
+    "popcnt": (1, "ecx", 23, "f30fb8c0"),
+    "aes": (1, "ecx", 25, "660f38dcc0"),
+    "sha": (7, "ebx", 29, "0f38c8c0"),
+    "lzcnt": (0x80000001, "ecx", 5, "f30fbdc0"),
+}
+# What must never be told: no VEX (FMA, OSXSAVE, AVX, F16C), nothing that we refuse.
+HIDDEN = {
+    (1, "ecx"): 1 << 3 | 1 << 12 | 1 << 22 | 1 << 26 | 1 << 27 | 1 << 28 | 1 << 29 | 1 << 30,
+    (1, "edx"): 1 << 11 | 1 << 19,
+    (7, "ebx"): 1 << 3 | 1 << 5 | 1 << 8 | 1 << 16 | 1 << 18 | 1 << 19,
+    (7, "ecx"): 0xFFFFFFFF,
+    (7, "edx"): 0xFFFFFFFF,
+    (0x80000001, "edx"): 0xFFFFFFFF,
+}
+
+
+@pytest.fixture
+def offered():
+    """Leaves what is offered as it was."""
+    before = capabilities()["features"]
+    yield before
+    offer(before)
+
+
+def cpuid(leaf, register, subleaf=0):
+    cpu, trap = run("0fa2 cd40", eax=leaf, ecx=subleaf)
+    assert trap.kind == TrapKind.INT
+    return getattr(cpu, register)
+
+
+def test_cpuid_tells_what_is_offered(offered):
+    host = capabilities()["host_features"]
+    assert set(offered) == set(host) - {"tzcnt"}
+    assert set(host) <= {"base", "tzcnt", *TOLD}
+    assert cpuid(0, "eax") >= 7 or "sha" not in host
+    assert cpuid(0x80000000, "eax") == 0x80000001
+    for name, (leaf, register, bit, code) in TOLD.items():
+        for names in (set(offered) - {name}, set(offered)):
+            offer(names)
+            told = cpuid(leaf, register) >> bit & 1
+            cpu, trap = run(code + "cd40", eax=5)
+            kind = TrapKind.INT if name in names else TrapKind.ILLEGAL
+            assert (told, trap.kind) == (name in names, kind), name
+    for (leaf, register), bits in HIDDEN.items():
+        assert cpuid(leaf, register) & bits == 0
+    assert cpuid(7, "ebx", subleaf=1) == 0
+    assert cpuid(0x16, "eax") == cpuid(0x40000000, "eax") == cpuid(0x80000008, "eax") == 0
+
+
+def test_bsf_with_f3(offered):
+    code = "f30fbcc1 0f94c2 cd40"  # rep bsf eax, ecx (tzcnt to newer processors); setz dl
+    cpu, _ = run(code, eax=77, ecx=0, edx=0)
+    assert (cpu.eax, cpu.edx) == (77, 1)
+    cpu, _ = run(code, eax=77, ecx=0x50, edx=9)
+    assert (cpu.eax, cpu.edx) == (4, 0)
+    if "tzcnt" in capabilities()["host_features"]:
+        offer({*offered, "tzcnt"})
+        cpu, _ = run(code, eax=77, ecx=0, edx=9)
+        assert (cpu.eax, cpu.edx) == (32, 0)
+        assert cpuid(7, "ebx") >> 3 & 1 == 0
+
+
+def test_offer_refuses(offered):
+    with pytest.raises(ValueError, match="does not have avx; it has base"):
+        offer(["base", "avx"])
+    with pytest.raises(ValueError, match="base"):
+        offer(["sse2"])
+    assert capabilities()["features"] == offered
+
+
+def test_no_shadow_stack():
+    cpu, trap = run("f30f1ec9 cd40", ecx=0x1234)  # rdsspd ecx
+    assert (trap.kind, cpu.ecx) == (TrapKind.INT, 0x1234)
 
 
 def test_direction_flag_is_the_guests_alone():

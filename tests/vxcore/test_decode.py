@@ -91,7 +91,7 @@ def _forms(row: "mkinsns.Row", decoder: Decoder) -> Iterator[bytes]:
         ("- 51+r - base copy - x", "bad opcode 51"),
         ("67 90 - base copy - x", "bad prefix 67"),
         ("- 90 - avx copy - x", "bad feature avx"),
-        ("- 90 - base skip - x", "bad action skip"),
+        ("- 90 - base omit - x", "bad action omit"),
         ("- 90 - base copy fast x", "bad attribute fast"),
         ("- 90 /8 base copy - x", "bad modrm /8"),
         ("- 90 /r base copy - x Eb", "how is the first operand accessed"),
@@ -100,6 +100,8 @@ def _forms(row: "mkinsns.Row", decoder: Decoder) -> Iterator[bytes]:
         ("- 90 - base copy r x Eb", "need a ModRM byte"),
         ("- 90 /r base copy r x Ek", "bad operand Ek"),
         ("66 90 /r base copy r,o16 x Ev", "66 cannot be both"),
+        ("- 90 /r base copy dropf3 x Gd Ed\nF3 90 /r sse copy - y Gd Md",
+         "line 2: y: not for all bytes of line 1"),
     ],
 )
 def test_wrong_tables(text: str, why: str) -> None:
@@ -109,14 +111,14 @@ def test_wrong_tables(text: str, why: str) -> None:
 
 def test_wrong_table_stops_the_build(tmp_path: Path) -> None:
     table = tmp_path / "bad.tab"
-    table.write_text("- 90 - base skip - x\n")
+    table.write_text("- 90 - base omit - x\n")
     done = subprocess.run(
         [sys.executable, "-P", str(CORE / "mkinsns.py"), str(table), str(tmp_path / "out")],
         capture_output=True,
         text=True,
     )
     assert done.returncode != 0
-    assert "bad.tab: line 1: x: bad action skip" in done.stderr
+    assert "bad.tab: line 1: x: bad action omit" in done.stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -222,6 +224,17 @@ def test_features(decoder: Decoder) -> None:
         assert decoder.decode(code, bit)[0] > 0
         answer, insn = decoder.decode(code, ALL & ~bit)
         assert answer == UD or decoder.name(insn.row) != row.name
+
+
+def test_row_that_is_not_offered_yields_to_one_that_drops_f3(decoder: Decoder) -> None:
+    names = mkinsns.FEATURES
+    tzcnt = 1 << names.index("tzcnt")
+    for code, without in (("f30fbcc1", "0fbcc1"), ("66f30fbc44cd7f", "660fbc44cd7f")):
+        for mask, name, copy in ((ALL, "tzcnt", code), (ALL & ~tzcnt, "bsf", without)):
+            answer, insn = decoder.decode(bytes.fromhex(code), mask)
+            assert (answer, decoder.name(insn.row)) == (len(code) // 2, name)
+            assert decoder.copy(insn, bytes.fromhex(code)).hex() == copy
+        assert decoder.decode(bytes.fromhex(code), ALL & ~tzcnt & ~1)[0] == UD
 
 
 def test_name_of_no_row(decoder: Decoder) -> None:

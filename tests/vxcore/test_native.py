@@ -18,7 +18,7 @@ from . import elf32
 pytestmark = pytest.mark.guest
 
 CORE = Path(vx9.vxcore.__file__).parent
-OFFERED = {"base", "x87", "mmx", "sse", "sse2", "sse3"}
+OFFERED = set(vx9.vxcore.capabilities()["host_features"])
 # Whose outcome is a trap, the time, or a state in which later ones would trap.
 LEFT_OUT = set(
     "div idiv bound rdtsc ldmxcsr fldcw fldenv frstor fxrstor aam into popf std".split()
@@ -126,7 +126,7 @@ def encode(mkinsns, row, rng):
 
 
 def program(seed):
-    """(assembler source, the text of each case)."""
+    """(assembler source, the feature, name and text of each case)."""
     rng = random.Random(seed)
     mkinsns, rows = table()
     cases = []
@@ -136,7 +136,7 @@ def program(seed):
         for _ in range(PER_ROW):
             text = encode(mkinsns, row, rng)
             if text:
-                cases.append((f"{row.name} {' '.join(row.operands)}", text))
+                cases.append((row.feature, f"{row.name} {' '.join(row.operands)}", text))
     image = bytearray(rng.randbytes(512))
     image[0:32] = bytes.fromhex("7f03 0000 0f00") + bytes(18) + bytes.fromhex("801f0000 00000000")
     for i in range(8):  # numbers of ordinary size, in x87 and in SSE
@@ -148,7 +148,7 @@ def program(seed):
         memory[at + 7] = 0x3F
     source = [HEAD, "I: .byte " + ",".join(map(str, memory)), "\n    .p2align 6\n",
               "XI: .byte " + ",".join(map(str, image)), "\n    .text\n_start:\n"]
-    for _, text in cases:
+    for _, _, text in cases:
         source.append(BEGIN.format(
             flags=hex(rng.randrange(256) << 8 | rng.randrange(2)),
             eax=hex(rng.getrandbits(32)),
@@ -167,7 +167,21 @@ def clean(record: bytes) -> bytes:
     return record[: x + 6] + record[x + 24 :]
 
 
-def test_copied_instructions_do_what_they_do_natively(tmp_path):
+@pytest.fixture
+def all_offered():
+    """What guests are not told of (tzcnt) is tried too."""
+    before = vx9.vxcore.capabilities()["features"]
+    vx9.vxcore.offer(OFFERED)
+    yield
+    vx9.vxcore.offer(before)
+
+
+def test_every_feature_is_tried():
+    _, cases = program(seed=9)
+    assert {feature for feature, _, _ in cases} == OFFERED
+
+
+def test_copied_instructions_do_what_they_do_natively(tmp_path, all_offered):
     source, cases = program(seed=9)
     assert len(cases) > 2000
     path = elf32.compile_guest(source, tmp_path / "all", suffix=".S")

@@ -21,6 +21,7 @@ struct row {
     uint8_t implicit;    /* the accesses that no operand shows */
     uint8_t always;      /* VX_FP and so on, whatever the operand */
     uint8_t memory;      /* the same, when the operand is memory */
+    uint16_t instead;    /* the row to take when the feature is not offered, or 0 */
 };
 
 #define VX_INSNS_TABLES
@@ -132,8 +133,12 @@ vx_decode(const uint8_t *p, unsigned n, uint32_t features, struct vx_insn *in)
     if (!cell)
         return VX_UD;
     const struct row *row = &table[cell];
-    if (!(row->feature & features))
-        return VX_UD;
+    if (!(row->feature & features)) {
+        cell = row->instead;
+        row = &table[cell];
+        if (!(row->feature & features))
+            return VX_UD;
+    }
 
     in->modrm = in->sib = in->disp_size = 0;
     if (row->flags & R_MODRM) {

@@ -11,10 +11,17 @@
 
 #include "insns.inc"  /* enum vx_action: VX_A_COPY ...; enum vx_feature: VX_F_BASE ... */
 
+/* features.c */
+extern uint32_t vx_features;          /* what guests are offered: a mask of VX_F_ */
+extern uint32_t vx_features_host;     /* what this processor has of it */
+enum { VX_FEATURES_HIDDEN = VX_F_TZCNT };
+const char *vx_feature_name(unsigned bit);  /* 0: no such feature */
+/* What CPUID answers: out is eax, ebx, ecx, edx. */
+void vx_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+
 enum {
     VX_INSN_MAX = 15,
     VX_FEATURES_ALL = ~0,
-    VX_FEATURES = VX_F_BASE | VX_F_X87 | VX_F_MMX | VX_F_SSE | VX_F_SSE2 | VX_F_SSE3,
 };
 
 /* vx_decode's answers that are not a length. */

@@ -52,47 +52,15 @@ popf(struct vx_cpu *c, int size)
     return 0;
 }
 
-/*
- * CPUID tells what the decoder accepts, and no more: a program that asks first never meets an
- * instruction that we refuse.
- */
 static void
 cpuid(struct vx_cpu *c)
 {
-    enum { FPU = 1, TSC = 1 << 4, CX8 = 1 << 8, CMOV = 1 << 15, MMX = 1 << 23, FXSR = 1 << 24,
-           SSE = 1 << 25, SSE2 = 1 << 26 };
-    enum { SSE3 = 1, SSSE3 = 1 << 9, SSE41 = 1 << 19, SSE42 = 1 << 20, POPCNT = 1 << 23 };
-    uint32_t leaf = c->reg[EAX];
-    uint32_t a = 0, b = 0, cx = 0, d = 0;
-    switch (leaf) {
-    case 0:
-        a = 1;
-        memcpy(&b, "vx9 ", 4);  /* ebx, edx, ecx spell the vendor */
-        memcpy(&d, "user", 4);
-        memcpy(&cx, " x86", 4);
-        break;
-    case 1:
-        a = 0x00000f10;  /* family 15, model 1 */
-        b = 0x00000800;  /* 64-byte lines for CLFLUSH */
-        d = FPU | TSC | CX8 | CMOV | MMX | FXSR | SSE | SSE2;
-        cx = SSE3;
-        if (VX_FEATURES & VX_F_SSSE3)
-            cx |= SSSE3;
-        if (VX_FEATURES & VX_F_SSE41)
-            cx |= SSE41;
-        if (VX_FEATURES & VX_F_SSE42)
-            cx |= SSE42;
-        if (VX_FEATURES & VX_F_POPCNT)
-            cx |= POPCNT;
-        break;
-    case 0x80000000:
-        a = 0x80000001;
-        break;
-    }
-    c->reg[EAX] = a;
-    c->reg[EBX] = b;
-    c->reg[ECX] = cx;
-    c->reg[EDX] = d;
+    uint32_t r[4];
+    vx_cpuid(c->reg[EAX], c->reg[ECX], r);
+    c->reg[EAX] = r[0];
+    c->reg[EBX] = r[1];
+    c->reg[ECX] = r[2];
+    c->reg[EDX] = r[3];
 }
 
 /*
@@ -165,6 +133,9 @@ vx_emulate(struct vx_cpu *c, const struct vx_exit *x)
         break;
     case VX_A_CPUID:
         cpuid(c);
+        failed = 0;
+        break;
+    case VX_A_SKIP:
         failed = 0;
         break;
     case VX_A_FNSTENV:

@@ -226,7 +226,7 @@ scan(struct emitter *e, struct vx_memory *m, uint32_t *bad)
         if (at && vx_cache_find(e->cache, e->eip + at))
             break;
         struct step *s = &e->step[e->nstep];
-        int length = vx_decode(e->guest + at, n - at, VX_FEATURES, &s->in);
+        int length = vx_decode(e->guest + at, n - at, vx_features, &s->in);
         if (length == 0) {
             if (at == 0) {
                 *bad = e->eip + n;
