@@ -1,6 +1,9 @@
 """Fragments: linking, the tables, sharing, and what happens when they are full."""
 
+import os
 import struct
+import subprocess
+import sys
 
 import pytest
 
@@ -149,3 +152,39 @@ def test_objects_and_memories_give_back_what_they_took():
     assert big.used() == 4096
     big.zero(0, 64 << 20)
     assert big.used() == 0
+
+
+WITHOUT_AVX = """
+from vx9.vxcore import EXEC, READ, WRITE, Cpu, Memory, MemoryObject
+
+memory = Memory(1 << 20)
+text = MemoryObject(0x1000)
+text.write(0, bytes.fromhex({code!r}))
+memory.map(0x1000, text, READ | EXEC)
+memory.map(0x10000, MemoryObject(0x1000), READ | WRITE)
+memory.write(0x10000, bytes(range(32)))
+cpu = Cpu(memory)
+cpu.eip, cpu.esp = 0x1000, 0x10F00
+print(cpu.run(), memory.read(0x10100, 32) == bytes(range(32)))
+"""
+
+
+def test_a_landing_leaves_the_guests_sse_state_alone():
+    """A target that has code already: its landing is made while the guest's state is live."""
+    code = (
+        "eb02 c3 c3"                        # f: ret; g: ret
+        "0f100500000100 0f100d10000100"     # movups 0x10000, xmm0; movups 0x10010, xmm1
+        "e8ebffffff e8e7ffffff"             # call f; call g
+        "ba04000000"                        # mov edx, 4
+        "b902100000 89d0 83e001 01c1 ffd1"  # mov ecx, f; mov eax, edx; and eax, 1; call ecx + eax
+        "4a 75ef"                           # dec edx; jnz
+        "0f110500010100 0f110d10010100"     # movups xmm0, 0x10100; movups xmm1, 0x10110
+        "cd40"
+    )
+    # libc's memcpy without the registers that 32-bit code does not have.
+    tunables = "glibc.cpu.hwcaps=-AVX512VL,-AVX512F,-AVX2,-AVX,-ERMS"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", WITHOUT_AVX.format(code=code)],
+        env=os.environ | {"GLIBC_TUNABLES": tunables}, capture_output=True, text=True, check=True,
+    )
+    assert done.stdout == "<Trap INT 0x40> True\n"

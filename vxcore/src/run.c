@@ -246,12 +246,14 @@ after_exit(struct vx_cpu *c)
         c->eip = c->ctl->target;
         c->reg[ECX] = c->ctl->spill;
         err = code_for(c, &host);
+        vx_fpu_save(c);  /* as for the translator */
         return err ? err : vx_landing(cache, c->eip, host, 0);
     }
     if (index == VX_EXIT_RETURN_MISS) {
         c->eip = c->ctl->target;
         c->reg[ECX] = c->ctl->spill;
         host = vx_cache_find(cache, c->eip);
+        vx_fpu_save(c);
         return host ? vx_landing(cache, c->eip, host, 1) :
                code_by(c, &host, vx_translate_return);
     }
