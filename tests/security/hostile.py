@@ -1,0 +1,113 @@
+"""The process that runs hostile cases: `hostile.py PROBE [FIRST [TABLE]]`.
+
+A line of JSON before each case and one after it, so that whoever reads them knows the case that
+ended the process.  The tests start it anew behind such a case.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from guard import Broken, Guard, Room, machine, maps  # noqa: E402
+
+BEFORE = maps()
+
+from cases import DONE, KINDS, REGISTERS, Case, cases, value  # noqa: E402
+
+from vx9.vxcore import Cpu, Trap, TrapKind  # noqa: E402
+
+
+def say(**what: object) -> None:
+    """One line to the test."""
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
+
+
+def prepare(case: Case, code: bytes, room: Room) -> Cpu:
+    """A guest with the case's code, registers and memory."""
+    room.clear()
+    cpu = machine(code, room=room, at=case.registers["at"])
+    for name in REGISTERS:
+        setattr(cpu, name, case.registers[name])
+    cpu.eflags = case.registers["flags"]
+    for address, data in case.memory:
+        obj, offset = cpu.memory.where(address)
+        obj.write(offset, data)
+    return cpu
+
+
+def run(cpu: Cpu, quantum_us: int = 20_000) -> Trap:
+    """Until it traps, or its time is up."""
+    return cpu.run(quantum_us)
+
+
+def judge(case: Case, cpu: Cpu, trap: Trap) -> str:
+    """What is wrong with the outcome, or ''."""
+    kind, _, rest = case.outcome.partition(":")
+    got = f"{trap!r} at eip {cpu.eip:#x}"
+    if kind == "ANY":
+        return ""
+    if trap.kind != KINDS[kind]:
+        return got
+    start = case.registers["at"]
+    end = start + len(case.code)
+    if kind in ("UD", "GP", "SS", "DE", "BR", "AC") and cpu.eip != start + case.mark:
+        return f"{got}: not at the instruction"
+    if kind in ("BP", "DB", "OF") and cpu.eip != end:
+        return f"{got}: not behind the instruction"
+    if kind == "PF":
+        access, _, address = rest.partition(":")
+        address, _, rest = address.partition(",")
+        want = value(address, case.registers) if address else trap.address
+        if (trap.address, trap.write) != (want, access == "w"):
+            return f"{got}: not {access} {want:#x}"
+    if kind == "INT":
+        number = case.code[-1] if rest == "code" else int(rest, 16)
+        if trap.number != number or cpu.eip != end:
+            return got
+    if kind in ("OK", "NAT") and (trap.number != DONE or cpu.eip != end + 2):
+        return got
+    if kind in ("OK", "PF"):
+        for name, text in re.findall(r"(\w+)=([^,]+)", rest):
+            if name[0] == "m" and name not in REGISTERS:
+                address, data = value(name[1:], case.registers), bytes.fromhex(text)
+                if cpu.memory.read(address, len(data)) != data:
+                    return f"{name} is {cpu.memory.read(address, len(data)).hex()}"
+            else:
+                have = cpu.eflags if name == "flags" else getattr(cpu, name)
+                if have != value(text, case.registers):
+                    return f"{name} is {have:#x}"
+    return ""
+
+
+def main() -> None:
+    """Run the cases from the given one on."""
+    guard = Guard(Path(sys.argv[1]), BEFORE)
+    first = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    every = cases(*sys.argv[3:4])
+    room = Room()
+    last = ""
+    for number, case in enumerate(every[first:], first):
+        say(start=number)
+        if case.id != last and last:
+            guard.check_maps()
+        last = case.id
+        guard.victim.first_half()
+        cpu = prepare(case, case.code + bytes([0xCD, DONE]), room)
+        trap = run(cpu, 4_000 if case.outcome == "TICK" else 1_000_000)
+        wrong = judge(case, cpu, trap)
+        for check in (lambda: guard.check(case, cpu), guard.victim.second_half):  # noqa: B023
+            try:
+                check()
+            except Broken as error:
+                wrong = f"{wrong}; {error}".lstrip("; ")
+        say(done=number, wrong=wrong)
+    guard.check_maps()
+    say(end=len(every))
+
+
+if __name__ == "__main__":
+    main()
