@@ -125,7 +125,7 @@ def test_cpuid_tells_what_is_offered(offered):
         for names in (set(offered) - {name}, set(offered)):
             offer(names)
             told = cpuid(leaf, register) >> bit & 1
-            cpu, trap = run(code + "cd40", eax=5)
+            _, trap = run(code + "cd40", eax=5)
             kind = TrapKind.INT if name in names else TrapKind.ILLEGAL
             assert (told, trap.kind) == (name in names, kind), name
     for (leaf, register), bits in HIDDEN.items():
