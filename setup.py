@@ -13,8 +13,8 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 TOP = Path(__file__).resolve().parent
-CORE = ("cache", "decode", "emulate", "enter", "features", "lock", "memory", "run", "slot",
-        "store", "translate", "trap", "verify")
+CORE = ("cache", "decode", "emulate", "enter", "features", "lock", "memory", "rewrite", "run", "slot",
+        "store", "translate", "trap", "verify", "walls")
 
 
 def load(path):
@@ -49,8 +49,8 @@ setup(
             "vx9.vxcore._core",
             ["vxcore/_core.pyx", *(f"vxcore/src/{name}.c" for name in CORE)],
             include_dirs=["vxcore/src"],
-            depends=["vxcore/vx.pxd", "vxcore/insns.tab", "vxcore/mkinsns.py",
-                     *(f"vxcore/src/{h}.h" for h in ("vx", "decode", "nofpu"))],
+            depends=["vxcore/vx.pxd", "vxcore/walls.pxi", "vxcore/insns.tab", "vxcore/mkinsns.py",
+                     *(f"vxcore/src/{h}.h" for h in ("vx", "decode", "nofpu", "walls"))],
             extra_compile_args=["-O2", "-std=gnu11", "-Wall", "-ftls-model=initial-exec",
                                 "-fvisibility=hidden"],
             libraries=["pthread"],

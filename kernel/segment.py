@@ -14,6 +14,7 @@ from typing import Final
 from vx9.fs.errors import EBADARG, EINUSE, ENOVMEM, ESOVERLAP, PlanError
 from vx9.vxcore import EXEC, PAGE, READ, WRITE, CodeCache, Memory, MemoryObject
 
+DATA_PROT: Final = READ | WRITE | EXEC  # data may be run, as on the 386; the stack may not
 TEXT_BASE: Final = 0x1000
 STACK_SIZE: Final = 16 << 20
 MAX_SEGMENTS: Final = 10
@@ -96,7 +97,7 @@ class Space:
         data = MemoryObject(max(size, PAGE), stack_base - layout.data_base)
         stack = MemoryObject(STACK_SIZE)
         memory.map(TEXT_BASE, text, READ | EXEC)
-        memory.map(layout.data_base, data, READ | WRITE)
+        memory.map(layout.data_base, data, DATA_PROT)
         memory.map(stack_base, stack, READ | WRITE)
         bss_offset = layout.data_top - layout.data_base
         return cls(
@@ -125,7 +126,7 @@ class Space:
         else:
             data = self.data.copy_private()
             bss = Segment(SegKind.BSS, self.bss.base, self.bss.top, data.obj, self.bss.offset)
-        memory.map(data.base, data.obj, READ | WRITE)
+        memory.map(data.base, data.obj, DATA_PROT)
         stack = self.stack.copy_private()
         memory.map(stack.base, stack.obj, READ | WRITE)
         new = Space(memory, self.text, data, bss, stack, self.quota)
@@ -148,8 +149,8 @@ class Space:
         self.text.refs -= 1
         text = self.text.copy_private()
         memory.map(text.base, text.obj, READ | EXEC)
-        for seg in (self.data, self.stack):
-            memory.map(seg.base, seg.obj, READ | WRITE)
+        memory.map(self.data.base, self.data.obj, DATA_PROT)
+        memory.map(self.stack.base, self.stack.obj, READ | WRITE)
         new = Space(memory, text, self.data, self.bss, self.stack, self.quota, own_text=True)
         for seg in self.attached:
             new._adopt(seg)
@@ -162,7 +163,7 @@ class Space:
         self.memory.close()
 
     def _adopt(self, seg: Segment) -> None:
-        self.memory.map(seg.base, seg.obj, READ if seg.read_only else READ | WRITE)
+        self.memory.map(seg.base, seg.obj, READ if seg.read_only else DATA_PROT)
         self.attached.append(seg)
 
     def inherit(self, old: Space) -> None:

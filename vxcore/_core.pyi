@@ -63,7 +63,11 @@ class Memory:
     limit: Final[int]
     code: Final[CodeCache]
     def map(self, address: int, obj: MemoryObject, prot: int) -> None:
-        """Map all of obj (it may grow later) at address. prot: READ, READ|WRITE or READ|EXEC."""
+        """Map all of obj (it may grow later) at address.
+
+        prot: READ, with WRITE or EXEC or both.  Code that is writable as well may change at
+        any time; its translations are this Memory's own and not in ``code``.
+        """
     def unmap(self, address: int) -> None:
         """Remove the mapping that begins at address."""
     def mappings(self) -> list[tuple[int, int, int, MemoryObject]]:

@@ -101,9 +101,9 @@ cdef class MemoryObject:
         if not 0 <= size <= self.o.reserve:
             raise ValueError(f"size {size} is beyond the reserve of {self.o.reserve} bytes")
         lock()
+        if size < self.o.size:
+            vx_written(self.o, size, self.o.size - <uint32_t>size)
         vx_object_resize(self.o, size)
-        if self.o.code != NULL:
-            vx_cache_flush(self.o.code)
         unlock()
 
     def copy(self):
@@ -125,19 +125,18 @@ cdef class MemoryObject:
     def write(self, offset, const unsigned char[::1] data not None):
         cdef Py_ssize_t n = data.shape[0]
         self.check(offset, n)
-        if n:
-            memcpy(vx_object_data(self.o) + <uint32_t>offset, &data[0], n)
-        if self.o.code != NULL:
-            lock()
-            vx_cache_flush(self.o.code)
-            unlock()
+        if n == 0:
+            return
+        lock()  # so that nothing is translated between the two
+        memcpy(vx_object_data(self.o) + <uint32_t>offset, &data[0], n)
+        vx_written(self.o, offset, n)
+        unlock()
 
     def zero(self, offset, count):
         self.check(offset, count)
         lock()
         vx_object_zero(self.o, offset, count)
-        if self.o.code != NULL:
-            vx_cache_flush(self.o.code)
+        vx_written(self.o, offset, count)
         unlock()
 
     def used(self):
@@ -224,8 +223,8 @@ cdef class Memory:
 
     def map(self, address, MemoryObject obj not None, prot):
         self.open()
-        if prot not in (VX_READ, VX_READ | VX_WRITE, VX_READ | VX_EXEC):
-            raise ValueError(f"protection {prot} is not READ, READ|WRITE or READ|EXEC")
+        if not VX_READ & prot or prot & ~(VX_READ | VX_WRITE | VX_EXEC):
+            raise ValueError(f"protection {prot} is not READ, with WRITE or EXEC or both")
         if not 0 <= address < self.m.limit:
             raise ValueError(f"address {address:#x} is beyond the limit {self.m.limit:#x}")
         lock()
@@ -288,7 +287,7 @@ cdef class Memory:
         cdef uint32_t n = <uint32_t>data.shape[0], a = address
         if n == 0:
             return
-        cdef uint32_t done = vx_memory_write(self.m, a, &data[0], n)
+        cdef uint32_t done = self.store(a, &data[0], n)
         if done < n:
             raise MemoryFault((a + done) & 0xFFFFFFFF, True)
 
@@ -334,12 +333,22 @@ cdef class Memory:
             raise MemoryFault((address + have) & 0xFFFFFFFF, False)
         return value
 
+    cdef uint32_t store(self, uint32_t address, const void *data, uint32_t count) noexcept:
+        """Write; with the lock when code may be translated from there."""
+        cdef uint32_t done
+        if self.m.nwritable == 0:
+            return vx_memory_write(self.m, address, data, count)
+        lock()
+        done = vx_memory_write(self.m, address, data, count)
+        unlock()
+        return done
+
     def store32(self, address, value):
         self.open()
         if not 0 <= address < 1 << 32:
             raise MemoryFault(address & 0xFFFFFFFF, True)
         cdef uint32_t word = value & 0xFFFFFFFF
-        cdef uint32_t have = vx_memory_write(self.m, address, &word, 4)
+        cdef uint32_t have = self.store(address, &word, 4)
         if have < 4:
             raise MemoryFault((address + have) & 0xFFFFFFFF, True)
 
@@ -358,7 +367,14 @@ cdef class Memory:
 
     def cas32(self, address, old, new):
         cdef uint32_t *p = <uint32_t *>self.word(address, True)
-        return compare_and_swap(p, old & 0xFFFFFFFF, new & 0xFFFFFFFF)
+        cdef bint swapped = compare_and_swap(p, old & 0xFFFFFFFF, new & 0xFFFFFFFF)
+        cdef vx_mapping *g
+        if swapped and self.m.nwritable:
+            g = vx_memory_find(self.m, address)
+            lock()
+            vx_written(g.object, <uint32_t>address - g.address, 4)
+            unlock()
+        return swapped
 
     def where(self, address):
         self.open()
@@ -683,3 +699,6 @@ def _limit_arena(int chunks):
     lock()
     vx_cache_limit(chunks)
     unlock()
+
+
+include "walls.pxi"

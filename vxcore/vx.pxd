@@ -36,8 +36,9 @@ cdef extern from "vx.h" nogil:
         uint32_t size
         uint32_t reserve
         int refs
-        vx_cache *code
+        int ncode
     vx_object *vx_object_new(uint64_t size, uint64_t reserve)
+    int vx_written(vx_object *, uint32_t offset, uint32_t count)
     void vx_object_unref(vx_object *)
     int vx_object_resize(vx_object *, uint64_t size)
     vx_object *vx_object_copy(vx_object *)
@@ -70,6 +71,7 @@ cdef extern from "vx.h" nogil:
         int running
     struct vx_memory:
         uint32_t limit
+        int nwritable
         vx_slot *slot
     uint32_t vx_class_size[4]
     vx_memory *vx_memory_new(uint32_t limit, vx_cache *)

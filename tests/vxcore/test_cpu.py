@@ -337,7 +337,7 @@ def test_host_access_to_guest_memory():
     memory.unmap(0x10000)
     with pytest.raises(MemoryFault):
         memory.load32(0x10000)
-    for prot in (0, WRITE, 7):
+    for prot in (0, WRITE, EXEC, WRITE | EXEC, 9):
         with pytest.raises(ValueError, match="protection"):
             memory.map(0x20000, MemoryObject(1), prot)
     with pytest.raises(ValueError, match="overlap"):

@@ -54,8 +54,8 @@ double_map(const char *name, uint32_t low, uint32_t size, int low_prot, int *fd,
 }
 
 /* movl $value, %gs:exit; ljmp to the exit stub */
-static uint8_t *
-make_exit(uint8_t *p, uint32_t value)
+uint8_t *
+vx_make_exit(uint8_t *p, uint32_t value)
 {
     uint32_t at = offsetof(struct vx_ctl, exit);
     *p++ = 0x65, *p++ = 0xc7, *p++ = 0x05;
@@ -77,7 +77,7 @@ make_stubs(void)
     *p++ = offsetof(struct vx_cpu, leave);
 
     vx_stub_miss = VX_CODE_BASE + 16;
-    make_exit(vx_code + 16, VX_EXIT_MISS);
+    vx_make_exit(vx_code + 16, VX_EXIT_MISS);
 
     vx_stub_return_miss = VX_CODE_BASE + 64;
     p = vx_code + 64;
@@ -85,7 +85,7 @@ make_stubs(void)
     *p++ = 0x65, *p++ = 0x89, *p++ = 0x0d;  /* mov %ecx, %gs:target */
     uint32_t at = offsetof(struct vx_ctl, target);
     memcpy(p, &at, 4);
-    make_exit(p + 4, VX_EXIT_RETURN_MISS);
+    vx_make_exit(p + 4, VX_EXIT_RETURN_MISS);
 }
 
 int
@@ -152,40 +152,51 @@ vx_cache_new(void)
     return c;
 }
 
+/* Forget all code; keep the chunk that is being filled, or not. */
 static void
-give_back(struct vx_cache *c)
+give_back(struct vx_cache *c, int keep)
 {
     for (int i = 0; i < VX_NCHUNK; i++)
         if (chunk[i].cache == c) {
-            chunk[i].cache = NULL;
             chunk[i].nblock = 0;
             vx_verify_forget(i);
             chunk[i].used = i == 0 ? STUBS : 0;
+            if (keep && i == c->chunk)
+                continue;
+            chunk[i].cache = NULL;
             fallocate(code_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                       (off_t)i * VX_CHUNK + chunk[i].used, VX_CHUNK - chunk[i].used);
         }
-    c->chunk = -1;
+    if (!keep)
+        c->chunk = -1;
     c->nentry = c->nrecord = c->nexit = 0;
     if (c->capentry)
         memset(c->entry, 0, c->capentry * sizeof *c->entry);
 }
 
 static void
-table_clear(struct vx_cache *c)
+table_init(struct vx_cache *c)
 {
     for (int i = 0; i < VX_TABLE_ENTRIES; i++)
         c->jump[i] = vx_stub_miss;
     for (int i = 0; i < VX_TABLE_ENTRIES; i++)
         c->back[i] = vx_stub_return_miss;
+    c->nset = 0;
 }
 
-void
-vx_cache_flush(struct vx_cache *c)
+static void
+table_clear(struct vx_cache *c)
 {
-    if (c->nentry == 0)
-        return;
+    for (uint32_t i = 0; i < c->nset; i++)
+        c->jump[c->set[i]] = c->set[i] < VX_TABLE_ENTRIES ? vx_stub_miss : vx_stub_return_miss;
+    c->nset = 0;
+}
+
+static void
+flush(struct vx_cache *c, int keep)
+{
     vx_stop();
-    give_back(c);
+    give_back(c, keep);
     if (c->table >= 0)
         table_clear(c);
     c->generation++;
@@ -194,19 +205,26 @@ vx_cache_flush(struct vx_cache *c)
 }
 
 void
+vx_cache_flush(struct vx_cache *c)
+{
+    if (c->nentry)
+        flush(c, 1);
+}
+
+void
 vx_cache_unref(struct vx_cache *c)
 {
     if (--c->refs > 0)
         return;
-    give_back(c);
+    give_back(c, 0);
     if (c->table >= 0)
         table_owner[c->table] = NULL;
     for (int i = 0; i < c->ntext; i++) {
-        if (c->text[i].object->code == c)
-            c->text[i].object->code = NULL;
+        vx_object_uncode(c->text[i].object, c);
         vx_object_unref(c->text[i].object);
     }
     free(c->text);
+    free(c->set);
     free(c->entry);
     free(c->record);
     free(c->exit);
@@ -240,18 +258,19 @@ vx_cache_activate(struct vx_cache *c)
         struct vx_cache *old = victim(c, 0);
         if (old == NULL)
             return -ENOSPC;
-        vx_cache_flush(old);
+        flush(old, 0);
         i = old->table;
         old->table = -1;
         old->jump = old->back = NULL;
     }
     /* Code made for another table holds its address. */
     vx_cache_flush(c);
+    c->nset = 0;
     table_owner[i] = c;
     c->table = i;
     c->jump = tables + (size_t)i * 2 * VX_TABLE_ENTRIES;
     c->back = c->jump + VX_TABLE_ENTRIES;
-    table_clear(c);
+    table_init(c);
     return 0;
 }
 
@@ -285,12 +304,9 @@ insert(struct vx_entry *table, uint32_t cap, struct vx_entry new)
     table[i & (cap - 1)] = new;
 }
 
-int
-vx_cache_enter(struct vx_cache *c, uint32_t eip, uint32_t host)
+static int
+enter(struct vx_cache *c, uint32_t eip, uint32_t host)
 {
-    int err = vx_verify_entry(c, host);
-    if (err < 0)
-        return err;
     if (2 * (c->nentry + 1) > c->capentry) {
         uint32_t cap = c->capentry ? 2 * c->capentry : 256;
         struct vx_entry *p = calloc(cap, sizeof *p);
@@ -308,6 +324,13 @@ vx_cache_enter(struct vx_cache *c, uint32_t eip, uint32_t host)
     return 0;
 }
 
+int
+vx_cache_enter(struct vx_cache *c, uint32_t eip, uint32_t host)
+{
+    int err = vx_verify_entry(c, host);
+    return err < 0 ? err : enter(c, eip, host);
+}
+
 static int
 chunk_take(struct vx_cache *c)
 {
@@ -321,7 +344,7 @@ chunk_take(struct vx_cache *c)
         struct vx_cache *old = victim(c, 1);
         if (old == NULL)
             return -ENOSPC;
-        vx_cache_flush(old);
+        flush(old, 0);
     }
 }
 
@@ -413,6 +436,33 @@ vx_cache_publish(struct vx_cache *c, uint32_t host, const uint8_t *code, uint32_
     k->block[k->nblock++] = (struct vx_block){host, host + count, record, c->nrecord - record};
     c->count.host_bytes += count;
     return 0;
+}
+
+int
+vx_cache_set(struct vx_cache *c, uint32_t eip, int back, uint32_t host)
+{
+    uint32_t i = eip % VX_TABLE_ENTRIES + (back ? VX_TABLE_ENTRIES : 0);
+    int err = vx_verify_entry(c, host);
+    if (err < 0)
+        return err;
+    if (grow(&c->set, c->nset, &c->capset, sizeof *c->set) < 0)
+        return -ENOMEM;
+    c->set[c->nset++] = i;
+    __atomic_store_n(&c->jump[i], host, __ATOMIC_RELEASE);  /* the two tables are one array */
+    return 0;
+}
+
+int
+vx_cache_publish_raw(struct vx_cache *c, uint32_t eip, uint32_t host, const uint8_t *code,
+                     uint32_t count, uint32_t record)
+{
+    struct vx_chunk *k = &chunk[c->chunk];
+    if (grow(&k->block, k->nblock, &k->capblock, sizeof *k->block) < 0)
+        return -ENOMEM;
+    memcpy(vx_code_view(host), code, count);
+    k->used = host + count - VX_CODE_BASE - (uint32_t)c->chunk * VX_CHUNK;
+    k->block[k->nblock++] = (struct vx_block){host, host + count, record, c->nrecord - record};
+    return enter(c, eip, host);
 }
 
 const struct vx_record *

@@ -42,6 +42,8 @@ vx_memory_free(struct vx_memory *m)
         vx_object_unref(m->map[i].object);
     free(m->map);
     vx_cache_unref(m->cache);
+    if (m->own)
+        vx_cache_unref(m->own);
     free(m);
 }
 
@@ -99,9 +101,10 @@ same_text(struct vx_memory *m, uint32_t address, struct vx_object *o)
     if (p == NULL)
         return 0;
     c->text = p;
+    if (vx_object_code(o, c) < 0)
+        return 0;
     p[c->ntext++] = (struct vx_mapping){address, VX_READ | VX_EXEC, o};
     o->refs++;
-    o->code = c;
     return 1;
 }
 
@@ -117,7 +120,8 @@ vx_memory_map(struct vx_memory *m, uint32_t address, struct vx_object *o, uint32
         return -EEXIST;
     if (i < m->nmap && address + (uint64_t)o->size > m->map[i].address)
         return -EEXIST;
-    if ((prot & VX_EXEC) && !same_text(m, address, o))
+    int writable = (prot & VX_EXEC) && (prot & VX_WRITE);
+    if ((prot & VX_EXEC) && !writable && !same_text(m, address, o))
         return -EBUSY;
     if (m->nmap == m->capmap) {
         int cap = m->capmap ? 2 * m->capmap : 8;
@@ -130,6 +134,7 @@ vx_memory_map(struct vx_memory *m, uint32_t address, struct vx_object *o, uint32
     memmove(m->map + i + 1, m->map + i, (size_t)(m->nmap - i) * sizeof *m->map);
     m->map[i] = (struct vx_mapping){address, prot, o};
     m->nmap++;
+    m->nwritable += writable;
     o->refs++;
     vx_layout++;
     return 0;
@@ -143,6 +148,11 @@ vx_memory_unmap(struct vx_memory *m, uint32_t address)
         return -ENOENT;
     struct vx_object *o = m->map[i].object;
     vx_stop();
+    if ((m->map[i].prot & VX_EXEC) && (m->map[i].prot & VX_WRITE)) {
+        m->nwritable--;
+        if (m->own)
+            vx_cache_flush(m->own);
+    }
     m->nmap--;
     memmove(m->map + i, m->map + i + 1, (size_t)(m->nmap - i) * sizeof *m->map);
     vx_object_unref(o);
@@ -153,71 +163,72 @@ vx_memory_unmap(struct vx_memory *m, uint32_t address)
 
 /*
  * Walk count bytes from address; call f, if any, for each piece.  Returns how many bytes are
- * mapped with all of prot.
+ * mapped so that, of the protection bits in mask, prot are set.
  */
 static uint32_t
-walk(struct vx_memory *m, uint32_t address, uint32_t count, uint32_t prot,
-     void (*f)(uint8_t *data, uint32_t n, void *arg), void *arg)
+walk(struct vx_memory *m, uint32_t address, uint32_t count, uint32_t mask, uint32_t prot,
+     void (*f)(struct vx_object *, uint32_t offset, uint32_t n, void *arg), void *arg)
 {
     uint32_t done = 0;
     while (done < count) {
         uint64_t at = (uint64_t)address + done;
         struct vx_mapping *g = at < m->limit ? vx_memory_find(m, (uint32_t)at) : NULL;
-        if (g == NULL || (g->prot & prot) != prot)
+        if (g == NULL || (g->prot & mask) != prot)
             break;
         uint64_t n = extent(m, g) - at;
         if (n > count - done)
             n = count - done;
         if (f)
-            f(vx_object_data(g->object) + (at - g->address), (uint32_t)n, arg);
+            f(g->object, (uint32_t)(at - g->address), (uint32_t)n, arg);
         done += (uint32_t)n;
     }
     return done;
 }
 
 static void
-piece_out(uint8_t *data, uint32_t n, void *arg)
+piece_out(struct vx_object *o, uint32_t offset, uint32_t n, void *arg)
 {
     uint8_t **p = arg;
-    memcpy(*p, data, n);
+    memcpy(*p, vx_object_data(o) + offset, n);
     *p += n;
 }
 
 static void
-piece_in(uint8_t *data, uint32_t n, void *arg)
+piece_in(struct vx_object *o, uint32_t offset, uint32_t n, void *arg)
 {
     const uint8_t **p = arg;
-    memcpy(data, *p, n);
+    memcpy(vx_object_data(o) + offset, *p, n);
     *p += n;
+    if (o->watched)
+        vx_written(o, offset, n);
 }
 
 uint32_t
 vx_memory_check(struct vx_memory *m, uint32_t address, uint32_t count, uint32_t prot)
 {
-    return walk(m, address, count, prot, NULL, NULL);
+    return walk(m, address, count, prot, prot, NULL, NULL);
 }
 
 uint32_t
 vx_memory_read(struct vx_memory *m, uint32_t address, void *to, uint32_t count)
 {
     uint8_t *p = to;
-    return walk(m, address, count, VX_READ, piece_out, &p);
+    return walk(m, address, count, VX_READ, VX_READ, piece_out, &p);
 }
 
-/* As reading, but only what is executable. */
 uint32_t
-vx_memory_fetch(struct vx_memory *m, uint32_t address, void *to, uint32_t count)
+vx_memory_fetch(struct vx_memory *m, uint32_t address, void *to, uint32_t count, uint32_t prot)
 {
     uint8_t *p = to;
-    return walk(m, address, count, VX_EXEC, piece_out, &p);
+    return walk(m, address, count, VX_EXEC | VX_WRITE, prot, piece_out, &p);
 }
 
 uint32_t
 vx_memory_write(struct vx_memory *m, uint32_t address, const void *from, uint32_t count)
 {
-    uint32_t n = walk(m, address, count, VX_WRITE, NULL, NULL);
+    uint32_t n = walk(m, address, count, VX_WRITE, VX_WRITE, NULL, NULL);
     if (n < count)
         return n;
     const uint8_t *p = from;
-    return walk(m, address, count, VX_WRITE, piece_in, &p);
+    return walk(m, address, count, VX_WRITE, VX_WRITE, piece_in, &p);
 }

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "decode.h"
-#include "vx.h"
+#include "walls.h"
 
 static volatile int forked;
 
@@ -107,7 +107,7 @@ fault(struct vx_cpu *c, uint32_t address, int write)
 static void
 recover(struct vx_cpu *c)
 {
-    const struct vx_record *r = vx_cache_locate(c->memory->cache, c->host_eip);
+    const struct vx_record *r = vx_cache_locate(c->cache, c->host_eip);
     int how;
     if (r)
         how = r->recovery;
@@ -117,7 +117,7 @@ recover(struct vx_cpu *c)
         escaped(c), how = 0;
     uint32_t eip = r ? r->eip : 0;
     c->resume = c->host_eip;
-    c->resume_generation = c->memory->cache->generation;
+    c->resume_generation = c->cache->generation;
     c->resume_ecx = c->reg[ECX];
     c->resume_esp = c->reg[ESP];
     c->resume_spill = c->ctl->spill;
@@ -164,6 +164,20 @@ beyond_limit(struct vx_cpu *c, const uint32_t *reg)
     return 0;
 }
 
+/* A write to a page that holds translated code: the code is dropped, and the write done. */
+static int
+watched(struct vx_cpu *c)
+{
+    uint32_t address = c->linear - c->memory->slot->base;
+    if (!(c->error & 2) || address >= c->memory->limit)
+        return 0;
+    struct vx_mapping *g = vx_memory_find(c->memory, address);
+    if (g == NULL || !(g->prot & VX_WRITE) || !vx_written(g->object, address - g->address, 1))
+        return 0;
+    c->once = c->resume_generation != c->cache->generation;  /* the writer is gone too */
+    return 1;
+}
+
 /* What a signal in the guest means.  Returns 1: a trap for the caller of run. */
 static int
 after_signal(struct vx_cpu *c)
@@ -172,10 +186,16 @@ after_signal(struct vx_cpu *c)
     uint32_t reg[8];
     memcpy(reg, c->reg, sizeof reg);
     int trapno = (int)c->trapno;
+    if (c == vx_selftest_cpu && trapno) {
+        c->resume = 0;
+        return trap(c, VX_T_PROTECTION);
+    }
     recover(c);
     if (c->signal != SIGSEGV && c->signal != SIGBUS && c->signal != SIGFPE &&
         c->signal != SIGILL && c->signal != SIGTRAP)
         return 0;  /* a tick */
+    if (trapno == PF && watched(c))
+        return 0;
     c->resume = 0;
     switch (trapno) {
     case DE:
@@ -218,40 +238,64 @@ after_signal(struct vx_cpu *c)
  */
 static int
 code_by(struct vx_cpu *c, uint32_t *host,
-        int (*translate)(struct vx_memory *, uint32_t, uint32_t *, uint32_t *))
+        int (*translate)(struct vx_memory *, struct vx_cache *, uint32_t, uint32_t *, uint32_t *))
 {
     vx_fpu_save(c);  /* the translator calls libc, which uses SSE */
     uint32_t bad;
-    int err = translate(c->memory, c->eip, host, &bad);
+    int err = translate(c->memory, c->cache, c->eip, host, &bad);
     if (err == -EAGAIN)  /* the cache was full, and is empty now */
-        err = translate(c->memory, c->eip, host, &bad);
+        err = translate(c->memory, c->cache, c->eip, host, &bad);
     return err == -EFAULT ? fault(c, bad, 0) : err;
+}
+
+/* Choose the cache for c->eip. */
+static int
+choose(struct vx_cpu *c)
+{
+    int err = vx_memory_cache(c->memory, c->eip, &c->cache);
+    if (err == 0 && c->cache != c->memory->cache && c->own == NULL) {
+        c->own = c->cache;
+        c->own->running++;
+    }
+    return err;
 }
 
 static int
 code_for(struct vx_cpu *c, uint32_t *host)
 {
-    *host = vx_cache_find(c->memory->cache, c->eip);
+    int err = choose(c);
+    if (err < 0)
+        return err;
+    if (c->once) {
+        c->once = 0;
+        if (c->cache == c->memory->own)
+            return code_by(c, host, vx_translate_once);
+    }
+    *host = vx_cache_find(c->cache, c->eip);
     return *host ? 0 : code_by(c, host, vx_translate);
 }
 
 static int
 after_exit(struct vx_cpu *c)
 {
-    struct vx_cache *cache = c->memory->cache;
+    struct vx_cache *cache = c->cache;
     uint32_t index = c->ctl->exit, host;
     int err;
-    c->resume = 0;
+    c->resume = c->once = 0;
     if (index == VX_EXIT_MISS) {
         c->eip = c->ctl->target;
         c->reg[ECX] = c->ctl->spill;
         err = code_for(c, &host);
         vx_fpu_save(c);  /* as for the translator */
-        return err ? err : vx_landing(cache, c->eip, host, 0);
+        /* Code of one cache knows nothing of another's: such transfers come here each time. */
+        return err || c->cache != cache ? err : vx_landing(cache, c->eip, host, 0);
     }
     if (index == VX_EXIT_RETURN_MISS) {
         c->eip = c->ctl->target;
         c->reg[ECX] = c->ctl->spill;
+        err = choose(c);
+        if (err < 0 || c->cache != cache)
+            return err;
         host = vx_cache_find(cache, c->eip);
         vx_fpu_save(c);
         return host ? vx_landing(cache, c->eip, host, 1) :
@@ -267,7 +311,7 @@ after_exit(struct vx_cpu *c)
         err = code_for(c, &host);
         if (err)
             return err;
-        if (cache->generation == generation) {
+        if (c->cache == cache && cache->generation == generation) {
             err = vx_cache_patch(cache, x.site, host - (x.site + 4));
             cache->count.links++;
         }
@@ -278,7 +322,7 @@ after_exit(struct vx_cpu *c)
         err = code_for(c, &host);
         if (err)
             return err;
-        if (cache->generation == generation)
+        if (c->cache == cache && cache->generation == generation)
             err = vx_predict(cache, &x, c->eip, host);
         return err;
     case VX_X_INT:
@@ -305,9 +349,12 @@ prepare(struct vx_cpu *c)
         err = vx_cache_activate(m->cache);
     if (err == 0)
         err = vx_slot_enter(m);
-    if (err == 0)
-        c->data = m->slot->selector;
-    return err;
+    if (err < 0)
+        return err;
+    c->data = m->slot->selector;
+    if (c->resume && c->cache != m->cache && c->cache != m->own)
+        c->resume = 0;  /* another memory's */
+    return 0;
 }
 
 static int
@@ -335,7 +382,7 @@ loop(struct vx_cpu *c)
             if (err < 0)
                 return err;
         }
-        if (c->resume && c->resume_generation == c->memory->cache->generation) {
+        if (c->resume && c->resume_generation == c->cache->generation) {
             c->go.offset = c->resume;
             c->reg[ECX] = c->resume_ecx;
             c->reg[ESP] = c->resume_esp;
@@ -394,6 +441,9 @@ vx_run(struct vx_cpu *c, int ticks)
     __atomic_store_n(&c->thread, 0, __ATOMIC_SEQ_CST);
     vx_running(c, 0);
     c->memory->cache->running--;
+    if (c->own)
+        c->own->running--;
+    c->own = NULL;
     c->memory->slot->running--;
     vx_fpu_save(c);
     return err;

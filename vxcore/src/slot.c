@@ -379,9 +379,27 @@ slot_sync(struct vx_slot *s)
             return err;
         }
         s->mapped[s->nmapped++] = (struct vx_mapped){g->object->id, g->address, size, g->prot};
+        if (have < size && g->object->watched)
+            for (uint32_t at = have; at < size; at += VX_PAGE)
+                if (g->object->watched[at / VX_PAGE])
+                    mprotect(base + g->address + at, VX_PAGE, PROT_READ);
     }
     s->layout = vx_layout;
     return 0;
+}
+
+void
+vx_slot_protect(struct vx_object *o, uint32_t offset, uint32_t count, int writable)
+{
+    for (int u = 0; u < NUNIT; u++) {
+        struct vx_slot *s = slot_at(u);
+        for (int i = 0; s && i < s->nmapped; i++) {
+            struct vx_mapped *m = &s->mapped[i];
+            if (m->id == o->id && (m->prot & VX_WRITE) && offset + count <= m->size)
+                mprotect((uint8_t *)(uintptr_t)s->base + m->address + offset, count,
+                         writable ? PROT_READ | PROT_WRITE : PROT_READ);
+        }
+    }
 }
 
 int

@@ -158,6 +158,8 @@ vx_object_unref(struct vx_object *o)
         return;
     punch(o->offset, o->reserve);
     extent_give(o->offset, o->reserve);
+    free(o->code);
+    free(o->watched);
     free(o);
 }
 

@@ -57,6 +57,7 @@ struct emitter {
     uint32_t landing;      /* offset of the landing, if there is one */
     int failed;
     int nstep, nfixup;
+    int most;              /* steps to take */
     uint32_t end;          /* guest address after the last step */
     int open;              /* the last step falls through */
     uint8_t guest[MAX_BYTES + 16];
@@ -219,10 +220,11 @@ ends_fragment(int action)
 static int
 scan(struct emitter *e, struct vx_memory *m, uint32_t *bad)
 {
-    uint32_t n = vx_memory_fetch(m, e->eip, e->guest, sizeof e->guest);
+    uint32_t prot = VX_EXEC | (e->cache == m->own ? VX_WRITE : 0);
+    uint32_t n = vx_memory_fetch(m, e->eip, e->guest, sizeof e->guest, prot);
     uint32_t at = 0;
     e->open = 1;
-    while (e->nstep < MAX_INSNS && at < MAX_BYTES) {
+    while (e->nstep < e->most && at < MAX_BYTES) {
         if (at && vx_cache_find(e->cache, e->eip + at))
             break;
         struct step *s = &e->step[e->nstep];
@@ -614,27 +616,30 @@ begin(struct emitter *e, struct vx_cache *c, uint32_t eip)
     e->n = 0;
     e->record = c->nrecord;
     e->failed = e->nstep = e->nfixup = 0;
-}
-
-static int
-set_entry(struct vx_cache *c, uint32_t eip, int back, uint32_t host)
-{
-    uint32_t *entry = (back ? c->back : c->jump) + eip % VX_TABLE_ENTRIES;
-    int err = vx_verify_entry(c, host);
-    if (err == 0)
-        __atomic_store_n(entry, host, __ATOMIC_RELEASE);
-    return err;
+    e->most = MAX_INSNS;
 }
 
 static struct emitter emitter;  /* under vx_lock */
 
+/* Scan what may be written meanwhile: nobody writes until it is watched. */
 static int
-translate(struct vx_memory *m, uint32_t eip, int landing, uint32_t *host, uint32_t *bad)
+scan_writable(struct emitter *e, struct vx_memory *m, uint32_t *bad)
+{
+    vx_stop();
+    int err = scan(e, m, bad);
+    if (err == 0)
+        err = vx_watch(m, e->cache, e->eip, e->end > e->eip ? e->end - e->eip : 1);
+    vx_go();
+    return err;
+}
+
+static int
+translate(struct vx_memory *m, struct vx_cache *c, uint32_t eip, int landing, uint32_t *host,
+          uint32_t *bad)
 {
     struct emitter *e = &emitter;
-    struct vx_cache *c = m->cache;
     begin(e, c, eip);
-    int err = scan(e, m, bad);
+    int err = (c == m->own ? scan_writable : scan)(e, m, bad);
     if (err < 0)
         return err;
     mark(e);
@@ -650,7 +655,7 @@ translate(struct vx_memory *m, uint32_t eip, int landing, uint32_t *host, uint32
     emit(e);
     err = publish(e);
     if (err == 0 && landing)
-        err = set_entry(c, eip, 1, e->base + e->landing);
+        err = vx_cache_set(c, eip, 1, e->base + e->landing);
     if (err < 0) {  /* out of memory half-way: what there is may be inconsistent */
         vx_cache_flush(c);
         return err;
@@ -662,15 +667,36 @@ translate(struct vx_memory *m, uint32_t eip, int landing, uint32_t *host, uint32
 }
 
 int
-vx_translate(struct vx_memory *m, uint32_t eip, uint32_t *host, uint32_t *bad)
+vx_translate(struct vx_memory *m, struct vx_cache *c, uint32_t eip, uint32_t *host, uint32_t *bad)
 {
-    return translate(m, eip, 0, host, bad);
+    return translate(m, c, eip, 0, host, bad);
 }
 
 int
-vx_translate_return(struct vx_memory *m, uint32_t eip, uint32_t *host, uint32_t *bad)
+vx_translate_once(struct vx_memory *m, struct vx_cache *c, uint32_t eip, uint32_t *host,
+                  uint32_t *bad)
 {
-    return translate(m, eip, 1, host, bad);
+    struct emitter *e = &emitter;
+    begin(e, c, eip);
+    e->most = 1;
+    int err = scan(e, m, bad);
+    if (err < 0)
+        return err;
+    mark(e);
+    err = vx_cache_room(c, 2 * INSN_ROOM, FRAGMENT_ALIGN, &e->base);
+    if (err < 0)
+        return err;
+    emit(e);
+    err = e->failed ? -ENOMEM : vx_cache_publish(c, e->base, e->code, e->n, e->record);
+    *host = e->base + e->step[0].host;
+    return err;
+}
+
+int
+vx_translate_return(struct vx_memory *m, struct vx_cache *c, uint32_t eip, uint32_t *host,
+                    uint32_t *bad)
+{
+    return translate(m, c, eip, 1, host, bad);
 }
 
 int
@@ -687,7 +713,7 @@ vx_landing(struct vx_cache *c, uint32_t eip, uint32_t host, int back)
     put8(e, 0xe9);
     put32(e, host - (e->base + e->n + 4));
     err = e->failed ? -ENOMEM : vx_cache_publish(c, e->base, e->code, e->n, e->record);
-    return err < 0 ? err : set_entry(c, eip, back, e->base + e->landing);
+    return err < 0 ? err : vx_cache_set(c, eip, back, e->base + e->landing);
 }
 
 int

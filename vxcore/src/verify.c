@@ -535,7 +535,7 @@ vx_bench_translate(struct vx_memory *m, uint32_t from, uint32_t to, int rounds, 
         for (uint32_t at = from; at < to && err == 0;) {
             uint32_t host, bad;
             uint64_t before = n->guest_bytes;
-            err = vx_translate(m, at, &host, &bad);
+            err = vx_translate(m, m->cache, at, &host, &bad);
             at += (uint32_t)(n->guest_bytes - before);
             at += n->guest_bytes == before;  /* nothing that can run begins there */
         }

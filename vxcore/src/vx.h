@@ -66,7 +66,10 @@ struct vx_object {
     uint32_t size;     /* bytes, whole pages */
     uint32_t reserve;
     int refs;
-    struct vx_cache *code;  /* a cache that holds translations of these bytes, or 0 */
+    int ncode;
+    struct vx_cache **code;  /* the caches that hold translations of these bytes */
+    uint8_t *watched;  /* for each page: translated, and so not writable in any slot; or 0 */
+    uint32_t watched_from, watched_to;  /* pages that may be */
 };
 
 extern uint8_t *vx_store;  /* the whole page store, above 4 GiB */
@@ -75,6 +78,9 @@ extern int vx_store_fd;
 int vx_store_init(void);
 struct vx_object *vx_object_new(uint64_t size, uint64_t reserve);  /* 0: no memory */
 void vx_object_unref(struct vx_object *);
+/* Remember that a cache translates from it, and forget. */
+int vx_object_code(struct vx_object *, struct vx_cache *);
+void vx_object_uncode(struct vx_object *, struct vx_cache *);
 int vx_object_resize(struct vx_object *, uint64_t size);
 struct vx_object *vx_object_copy(struct vx_object *);
 void vx_object_zero(struct vx_object *, uint32_t offset, uint32_t count);
@@ -99,7 +105,9 @@ struct vx_memory {
     int nmap, capmap;
     struct vx_mapping *map;     /* ascending */
     struct vx_slot *slot;       /* where it is resident, or 0 */
-    struct vx_cache *cache;
+    struct vx_cache *cache;     /* of the text: what is executable and not writable */
+    struct vx_cache *own;       /* of what is both, this memory's alone; or 0 */
+    int nwritable;              /* how many mappings are both */
     int computes;               /* used up its last quantum */
 };
 
@@ -120,7 +128,9 @@ struct vx_mapping *vx_memory_find(struct vx_memory *, uint32_t address);
  */
 uint32_t vx_memory_read(struct vx_memory *, uint32_t address, void *, uint32_t count);
 uint32_t vx_memory_write(struct vx_memory *, uint32_t address, const void *, uint32_t count);
-uint32_t vx_memory_fetch(struct vx_memory *, uint32_t address, void *, uint32_t count);
+/* As reading, but only what is executable, and writable or not as prot says. */
+uint32_t vx_memory_fetch(struct vx_memory *, uint32_t address, void *, uint32_t count,
+                         uint32_t prot);
 uint32_t vx_memory_check(struct vx_memory *, uint32_t address, uint32_t count, uint32_t prot);
 
 /* ---- slots and segments (slot.c) ---- */
@@ -147,6 +157,17 @@ int vx_slot_init(void);
 int vx_slot_enter(struct vx_memory *m);
 void vx_slot_release(struct vx_memory *m);
 uint16_t vx_control_selector(int thread);
+/* Let guests write these bytes of an object, or not, wherever they are mapped writable. */
+void vx_slot_protect(struct vx_object *, uint32_t offset, uint32_t count, int writable);
+
+/* ---- code that changes (rewrite.c) ---- */
+
+/* The cache for the code at an address. -ENOMEM, -ENOSPC. */
+int vx_memory_cache(struct vx_memory *, uint32_t address, struct vx_cache **);
+/* A cache holds translations of these bytes: have it told when they change. */
+int vx_watch(struct vx_memory *, struct vx_cache *, uint32_t address, uint32_t count);
+/* These bytes change: drop what was made of them.  Whether anything was. */
+int vx_written(struct vx_object *, uint32_t offset, uint32_t count);
 
 /* ---- code caches (cache.c) ---- */
 
@@ -218,6 +239,8 @@ struct vx_cache {
     struct vx_exit *exit;
     int ntext;
     struct vx_mapping *text;  /* the executable mappings it translates */
+    uint32_t nset, capset;
+    uint32_t *set;            /* entries of the tables that are not the miss stubs */
     struct vx_counters {
         uint64_t fragments, instructions, guest_bytes, host_bytes, lookups, links, flushes;
         uint64_t refused;     /* blocks, patches and entries, by the verifier */
@@ -236,6 +259,8 @@ void vx_cache_limit(int chunks);           /* use so much of the arena only: for
 struct vx_cache *vx_cache_new(void);
 void vx_cache_unref(struct vx_cache *);
 void vx_cache_flush(struct vx_cache *);
+/* Set an entry of its jump or its return table. */
+int vx_cache_set(struct vx_cache *, uint32_t eip, int back, uint32_t host);
 int vx_cache_activate(struct vx_cache *);  /* give it a jump table */
 uint32_t vx_cache_find(struct vx_cache *, uint32_t eip);  /* host address, or 0 */
 int vx_cache_enter(struct vx_cache *, uint32_t eip, uint32_t host);
@@ -249,6 +274,10 @@ int vx_cache_patch_byte(struct vx_cache *, uint32_t host, uint8_t value);
 /* Publish code built for host (from vx_cache_room); its records begin at record. */
 int vx_cache_publish(struct vx_cache *, uint32_t host, const uint8_t *code, uint32_t count,
                      uint32_t record);
+/* Without asking the verifier, as the code of the guest's eip: for the self-test (walls.c). */
+int vx_cache_publish_raw(struct vx_cache *, uint32_t eip, uint32_t host, const uint8_t *code,
+                         uint32_t count, uint32_t record);
+uint8_t *vx_make_exit(uint8_t *, uint32_t value);  /* puts the code that leaves; its end */
 const struct vx_record *vx_cache_locate(struct vx_cache *, uint32_t host);
 static inline uint8_t *
 vx_code_view(uint32_t host)  /* the writable view of emitted code */
@@ -280,9 +309,17 @@ uint64_t vx_bench_translate(struct vx_memory *, uint32_t from, uint32_t to, int 
  * Translate from eip.  Returns 0 and the host address; -EFAULT and the guest address where no
  * instruction can be fetched; -EAGAIN: the cache was full and is flushed; -ENOMEM.
  */
-int vx_translate(struct vx_memory *, uint32_t eip, uint32_t *host, uint32_t *bad);
+int vx_translate(struct vx_memory *, struct vx_cache *, uint32_t eip, uint32_t *host,
+                 uint32_t *bad);
+/*
+ * The instruction at eip alone, for this once: neither entered in the cache nor watched.  It is
+ * one that writes to a page that holds the code it is part of.
+ */
+int vx_translate_once(struct vx_memory *, struct vx_cache *, uint32_t eip, uint32_t *host,
+                      uint32_t *bad);
 /* The same for a place that is returned to: with a landing, in the return table. */
-int vx_translate_return(struct vx_memory *, uint32_t eip, uint32_t *host, uint32_t *bad);
+int vx_translate_return(struct vx_memory *, struct vx_cache *, uint32_t eip, uint32_t *host,
+                        uint32_t *bad);
 /* Put eip into the jump or the return table, so that indirect transfers find host. */
 int vx_landing(struct vx_cache *, uint32_t eip, uint32_t host, int back);
 /* Teach the inline cache at site. */
@@ -344,6 +381,9 @@ struct vx_cpu {
     uint64_t resume_generation;
 
     struct vx_memory *memory;
+    struct vx_cache *cache;     /* of the code that it runs, or ran */
+    struct vx_cache *own;       /* the memory's, if counted as running by this cpu */
+    int once;                   /* the next instruction writes where its own code is */
     struct vx_ctl *ctl;         /* of the thread that runs it */
 
     /* set by the signal handler */
