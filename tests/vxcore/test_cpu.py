@@ -6,6 +6,7 @@ import struct
 import pytest
 
 from vx9.vxcore import (
+    EXEC,
     READ,
     WRITE,
     Cpu,
