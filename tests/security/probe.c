@@ -72,15 +72,15 @@ probe(struct probe *p)
 }
 
 /*
- * Find a host address in n bytes of guest memory: an aligned word from low to high, or eight
- * bytes anywhere whose upper half is one of the upper halves that host addresses have here.
+ * Find a host address in n bytes of guest memory: an aligned word from low to high, or two
+ * whose upper one is an upper half that host addresses have here.
  * Returns its offset, or -1; what[] are words that the guest knew anyway, and near ones.
  */
 int64_t
 scan(const uint8_t *p, uint64_t n, uint32_t low, uint32_t high, const uint32_t *upper,
      int nupper, const uint32_t *known, int nknown)
 {
-    for (uint64_t i = 0; i + 4 <= n; i++) {
+    for (uint64_t i = 0; i + 4 <= n; i += 4) {
         uint64_t eight = 0;
         uint32_t word;
 
@@ -90,7 +90,7 @@ scan(const uint8_t *p, uint64_t n, uint32_t low, uint32_t high, const uint32_t *
                 continue;
         }
         memcpy(&word, p + i, 4);
-        if (i % 4 == 0 && word >= low && word < high) {
+        if (word >= low && word < high) {
             int ok = 0;
             for (int k = 0; k < nknown; k++)
                 ok |= word - known[k] + 0x400 < 0x800;

@@ -10,8 +10,10 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <linux/audit.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -20,7 +22,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "vx.h"
+#include "walls.h"
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
@@ -189,6 +191,48 @@ vx_trap_install(void)
         return -errno;
     host_faults = 0;
     return 0;
+}
+
+/*
+ * The filter of system calls stopped one.  From where guests run, that is an escape; from the
+ * host's own code, code of the host's that is not vx9's.  Nothing can be trusted any more.
+ */
+static void
+on_wall(int sig, siginfo_t *info, void *context)
+{
+    greg_t *g = ((ucontext_t *)context)->uc_mcontext.gregs;
+    struct vx_cpu *c = vx_current;
+    char line[160];
+    (void)sig;
+    if (c && c == vx_selftest_cpu && in_guest(g)) {
+        c->signal = SIGSYS;
+        c->trapno = VX_TRAPNO_WALL;
+        leave_guest(c, g, vx_leave_signal);
+        return;
+    }
+    __asm__ volatile("pushfq\n\tandl %0, (%%rsp)\n\tpopfq"
+                     : : "i"(~VX_FL_AC) : "cc", "memory");
+    uintptr_t from = (uintptr_t)info->si_call_addr;
+    int guest = info->si_arch != AUDIT_ARCH_X86_64 || from >> 32 == 0;
+    int n = snprintf(line, sizeof line, guest ?
+                     "vx9: a guest reached the host's system calls (number %d, from %#lx, "
+                     "arch %#x); stopping\n" :
+                     "vx9: system call %d, from %#lx, is not one that vx9 makes (arch %#x); "
+                     "stopping\n", info->si_syscall, (unsigned long)from, info->si_arch);
+    if (write(STDERR_FILENO, line, (size_t)n) < 0)
+        _exit(128 + SIGABRT);
+    abort();
+}
+
+int
+vx_trap_wall(void)
+{
+    struct sigaction a;
+    memset(&a, 0, sizeof a);
+    sigfillset(&a.sa_mask);
+    a.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    a.sa_sigaction = on_wall;
+    return sigaction(SIGSYS, &a, NULL) < 0 ? -errno : 0;
 }
 
 static int
