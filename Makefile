@@ -13,7 +13,7 @@ RUN = $(VENV)/bin/python -P -m
 # What the installed extension and guest programs are made from; Python sources are used in place.
 INPUTS := setup.cfg setup.py pyproject.toml .ci/prepare $(shell find vxcore kernel userland/guest images \
 	-name build -prune -o -name _core.c -o -name offsets.h -o -type f \( -name '*.[chS]' -o -name '*.pyx' \
-	-o -name '*.pxd' -o -name '*.tab' -o -name '*.ld' -o -name '*.proto' -o -name 'mk*.py' \) -print 2>/dev/null)
+	-o -name '*.px[di]' -o -name '*.tab' -o -name '*.ld' -o -name '*.proto' -o -name 'mk*.py' \) -print 2>/dev/null)
 
 # A tree that was moved is installed again: editable installs know where they are.
 ifneq ($(shell cat $(VENV)/here 2>/dev/null),$(CURDIR))
