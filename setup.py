@@ -13,7 +13,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 TOP = Path(__file__).resolve().parent
-CORE = ("cache", "decode", "emulate", "enter", "features", "lock", "memory", "rewrite", "run", "slot",
+CORE = ("cache", "decode", "emulate", "enter", "features", "lock", "memory", "probe", "rewrite", "run", "slot",
         "store", "translate", "trap", "verify", "walls")
 
 

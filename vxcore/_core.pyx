@@ -605,6 +605,16 @@ cdef class Cpu:
         trap.write = c.trap.write
         return trap
 
+    def _step(self, unsigned int count):
+        """Run count emitted instructions, for tests: (trap, where it stopped, steps left)."""
+        self.c.steps = count
+        try:
+            trap = self.run(60_000_000)
+        finally:
+            left = self.c.steps
+            self.c.steps = 0
+        return trap, self.c.host_eip, left
+
     def _bench_traps(self, int vector, unsigned long long count):
         """Run until interrupt vector has been taken count times, in C; nanoseconds taken."""
         cdef uint64_t ns
@@ -691,6 +701,25 @@ def capabilities():
         "host_features": feature_names(vx_features_host),
         "unsafe_signal": signal or None,
     }
+
+
+def _emitted(CodeCache code not None):
+    """What was emitted, for tests: (linear address, bytes, [(offset, recovery, eip)]) of blocks."""
+    cdef const vx_block *b
+    cdef vx_record *r
+    cdef uint32_t i
+    blocks = []
+    lock()
+    while True:
+        b = vx_cache_block(code.c, <uint32_t>len(blocks))
+        if b == NULL:
+            break
+        r = code.c.record + b.record
+        text = PyBytes_FromStringAndSize(<char *>vx_code_view(b.start), b.end - b.start)
+        blocks.append((b.start, text, [(r[i].offset, r[i].recovery, r[i].eip)
+                                       for i in range(b.nrecord)]))
+    unlock()
+    return blocks
 
 
 def _limit_arena(int chunks):

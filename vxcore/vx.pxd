@@ -55,12 +55,24 @@ cdef extern from "vx.h" nogil:
         uint64_t links
         uint64_t flushes
         uint64_t refused
+    struct vx_record:
+        uint16_t offset
+        uint16_t recovery
+        uint32_t eip
+    struct vx_block:
+        uint32_t start
+        uint32_t end
+        uint32_t record
+        uint32_t nrecord
     struct vx_cache:
+        vx_record *record
         vx_counters count
     void vx_cache_limit(int chunks)
     vx_cache *vx_cache_new()
     void vx_cache_unref(vx_cache *)
     void vx_cache_flush(vx_cache *)
+    const vx_block *vx_cache_block(vx_cache *, uint32_t index)
+    uint8_t *vx_code_view(uint32_t host)
 
     struct vx_mapping:
         uint32_t address
@@ -98,6 +110,8 @@ cdef extern from "vx.h" nogil:
         vx_memory *memory
         int ticks
         int poll
+        uint32_t steps
+        uint32_t host_eip
         vx_trap trap
     bint vx_try()
     void vx_take()

@@ -494,3 +494,15 @@ vx_cache_locate(struct vx_cache *c, uint32_t host)
     }
     return lo ? &c->record[b->record + lo - 1] : NULL;
 }
+
+const struct vx_block *
+vx_cache_block(struct vx_cache *c, uint32_t index)
+{
+    for (int i = 0; i < VX_NCHUNK; i++)
+        if (chunk[i].cache == c) {
+            if (index < chunk[i].nblock)
+                return &chunk[i].block[index];
+            index -= chunk[i].nblock;
+        }
+    return NULL;
+}

@@ -397,7 +397,7 @@ loop(struct vx_cpu *c)
             vx_fpu_load(c);
         int done = 0, how = VX_NOT_ENTERED;
         if (vx_going(c)) {
-            how = vx_enter(c);
+            how = c->steps ? vx_enter_stepping(c) : vx_enter(c);
             vx_back(c);
         }
         switch (how) {

@@ -156,11 +156,29 @@ host_fault(int sig, siginfo_t *info, void *context)
         a->sa_handler(sig);
 }
 
+/* A single step (probe.c): of the guest, or of the host as it comes out, where it is over. */
+static void
+stepped(struct vx_cpu *c, greg_t *g)
+{
+    if (!in_guest(g)) {
+        g[REG_EFL] &= ~(greg_t)VX_FL_TF;
+    } else if (--c->steps == 0) {
+        c->signal = SIG_TICK;
+        c->trapno = 0;
+        c->interrupt = 1;
+        leave_guest(c, g, vx_leave_signal);
+    }
+}
+
 static void
 on_fault(int sig, siginfo_t *info, void *context)
 {
     greg_t *g = ((ucontext_t *)context)->uc_mcontext.gregs;
     struct vx_cpu *c = vx_current;
+    if (c && c->steps && sig == SIGTRAP && g[REG_TRAPNO] == 1) {
+        stepped(c, g);
+        return;
+    }
     if (c == NULL || !in_guest(g) || info->si_code <= 0) {
         host_fault(sig, info, context);
         return;

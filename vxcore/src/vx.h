@@ -279,6 +279,7 @@ int vx_cache_publish_raw(struct vx_cache *, uint32_t eip, uint32_t host, const u
                          uint32_t count, uint32_t record);
 uint8_t *vx_make_exit(uint8_t *, uint32_t value);  /* puts the code that leaves; its end */
 const struct vx_record *vx_cache_locate(struct vx_cache *, uint32_t host);
+const struct vx_block *vx_cache_block(struct vx_cache *, uint32_t index);  /* 0: no more */
 static inline uint8_t *
 vx_code_view(uint32_t host)  /* the writable view of emitted code */
 {
@@ -394,6 +395,7 @@ struct vx_cpu {
     volatile int ticks;         /* of the quantum, left */
     volatile int ticked;        /* a tick has come since run began */
     int poll;                   /* return VX_T_POLL at each tick */
+    uint32_t steps;             /* stop after so many emitted instructions; 0: never (tests) */
     pid_t thread;               /* running it, or 0 */
 
     struct vx_trap trap;
@@ -456,6 +458,7 @@ int vx_enter(struct vx_cpu *);            /* VX_LEFT_EXIT, VX_LEFT_SIGNAL or VX_
 enum { VX_LEFT_EXIT, VX_LEFT_SIGNAL, VX_NOT_ENTERED };
 extern char vx_leave[], vx_leave_signal[], vx_leave_early[];
 extern char vx_window[], vx_window_end[];
+int vx_enter_stepping(struct vx_cpu *);   /* probe.c: with the trap flag on */
 void vx_fpu_load(struct vx_cpu *);
 void vx_fpu_save(struct vx_cpu *);
 
