@@ -2,6 +2,8 @@
 
 import math
 import struct
+import subprocess
+import sys
 
 import pytest
 
@@ -383,6 +385,32 @@ def test_more_guests_than_slots():
         for cpu in cpus:
             assert cpu.run().kind == TrapKind.INT
             assert cpu.ecx == turn
+
+
+def test_a_small_guest_runs_where_large_ones_were():
+    """In a process of its own, which has no small slot from other tests."""
+    program = """
+from vx9.vxcore import EXEC, READ, Cpu, Memory, MemoryObject
+
+def run(limit):
+    memory, text = Memory(limit), MemoryObject(2)
+    text.write(0, b"\\xcd\\x40")
+    memory.map(0x1000, text, READ | EXEC)
+    cpu = Cpu(memory)
+    cpu.eip = 0x1000
+    cpu.run()
+    return memory
+
+for _ in range(20):
+    run(200 << 20).close()
+kept = [run(200 << 20) for _ in range(20)]
+run(1 << 20)
+run(200 << 20)
+"""
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert done.stderr == ""
+    assert done.returncode == 0
 
 
 def test_rewritten_text_is_translated_again():

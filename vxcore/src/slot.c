@@ -213,16 +213,16 @@ slot_from_room(int class)
 }
 
 /*
- * Could a slot of n units at u be made by destroying others?  Those must not be running nor
- * larger, and not have been used since the tick.  Tells when the last of them was.
+ * Could a slot of n units at u be made by destroying others?  Those must not be running nor of
+ * a class above largest, and not have been used since the tick.  Tells when the last of them was.
  */
 static int
-replaceable(int u, int n, int class, uint64_t since, uint64_t *used)
+replaceable(int u, int n, int largest, uint64_t since, uint64_t *used)
 {
     *used = 0;
     for (int i = u; i < u + n; i++) {
         struct vx_slot *s = unit[i].slot;
-        if (unit[i].state == USELESS || (s && (s->running || s->class > class)))
+        if (unit[i].state == USELESS || (s && (s->running || s->class > largest)))
             return 0;
         if (s && s->memory && s->used > *used)
             *used = s->used;
@@ -244,18 +244,19 @@ replace(int u, int n, int class)
     return slot_create(class, (uint32_t)u * UNIT);
 }
 
-/* Make room for a slot of a class in place of those used least lately. */
+/* Make room for a slot of a class in place of those used least lately, larger ones if need be. */
 static struct vx_slot *
 slot_from_others(int class)
 {
     int n = (int)(vx_class_size[class] / UNIT);
     int best = -1;
     uint64_t best_used = UINT64_MAX, used;
-    for (int u = NUNIT - n; u >= 0; u -= n)
-        if (replaceable(u, n, class, best_used, &used)) {
-            best = u;
-            best_used = used;
-        }
+    for (int largest = class; largest < VX_NCLASS && best < 0; largest++)
+        for (int u = NUNIT - n; u >= 0; u -= n)
+            if (replaceable(u, n, largest, best_used, &used)) {
+                best = u;
+                best_used = used;
+            }
     return best < 0 ? NULL : replace(best, n, class);
 }
 
