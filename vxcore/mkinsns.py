@@ -307,6 +307,34 @@ def build(table: list[Row]) -> Tables:
     return Tables(cells, list(groups), instead)
 
 
+# What a packed entry says beside a row's number: all that its length depends on.
+ENTRY: Final = {"modrm": 16, "group": 17, "narrow": 18, "absolute": 19, "signed": 20, "imm": 21}
+
+
+def _entry(number: int, row: Row, narrow: bool) -> int:
+    narrow = narrow and "o16" in row.attributes
+    flags = row.flags() & {"modrm", "absolute", "signed"} | ({"narrow"} if narrow else set())
+    imm = IMMEDIATES[row.immediate()][narrow]
+    return number | sum(1 << ENTRY[flag] for flag in flags) | imm << ENTRY["imm"]
+
+
+def packed(table: list[Row], tables: Tables) -> tuple[list[int], list[int]]:
+    """The cells and the places of groups, as the decoder reads them."""
+    cells, places = [], []
+    begins: dict[tuple[int, bool], int] = {}
+    for at, cell in enumerate(tables.cells):
+        narrow = bool(at // (len(MAPS) * 256) & 1)  # the class has 66
+        if not cell & GROUP:
+            cells.append(_entry(cell, table[cell - 1], narrow) if cell else 0)
+            continue
+        key = cell & ~GROUP, narrow
+        if key not in begins:
+            begins[key] = len(places)
+            places += [_entry(n, table[n - 1], narrow) if n else 0 for n in tables.groups[key[0]]]
+        cells.append(begins[key] | 1 << ENTRY["group"])
+    return cells, places
+
+
 def _numbers(values: list[int] | tuple[int, ...]) -> str:
     lines = []
     for i in range(0, len(values), 16):
@@ -321,6 +349,11 @@ def _enum(name: str, prefix: str, words: list[str]) -> str:
 def _bits(name: str, prefix: str, words: list[str]) -> str:
     lines = [f"    {prefix}{w.upper()} = 1 << {i},\n" for i, w in enumerate(words)]
     return f"enum {name}{{\n" + "".join(lines) + "};\n"
+
+
+def _shifts(prefix: str, places: dict[str, int]) -> str:
+    lines = [f"    {prefix}{w.upper()} = {n},\n" for w, n in places.items()]
+    return "enum {  /* shifts */\n" + "".join(lines) + "};\n"
 
 
 def _or(prefix: str, words: list[str]) -> str:
@@ -342,26 +375,33 @@ def c_tables(table: list[Row]) -> str:
     out.append("#else\n")
     out.append(_enum("implicit", "IMPLICIT_", IMPLICIT))
     out.append(_bits("", "R_", FLAGS))
-    out.append(f"enum {{ NROW = {len(table) + 1}, GROUP = {GROUP:#x}, MOD3 = {MOD3} }};\n")
-    out.append("static const struct row table[NROW] = {\n    {0},")
+    out.append(f"enum {{ NROW = {len(table) + 1}, MOD3 = {MOD3} }};\n")
+    out.append(_shifts("ENTRY_", ENTRY))
+    out.append("static const struct row table[NROW] = {\n    {.flags = 0},")
     for number, row in enumerate(table, 1):
         size, size16 = row.size()
-        imm, imm16 = IMMEDIATES[row.immediate()]
+        imm = IMMEDIATES[row.immediate()]
+        map_ = row.cells()[0][0]
+        known = [
+            f"KNOWN(VX_A_{row.action.upper()}, {_or('VX_', row.always())}, {operand},"
+            f" {imm[narrow]}, {number}, {map_})"
+            for narrow, operand in enumerate((4, 2))
+        ]
         out.append(
-            f"    {{{_or('R_', [f for f in FLAGS if f in row.flags()])},"
-            f" VX_F_{row.feature.upper()}, {size}, {size16}, {imm}, {imm16},"
-            f" VX_A_{row.action.upper()}, IMPLICIT_{row.implicit().upper()},"
-            f" {_or('VX_', row.always())}, {_or('VX_', row.when_memory())},"
-            f" {tables.instead.get(number, 0)}}},"
+            f"    {{{{{', '.join(known)}}},"
+            f" {_or('R_', [f for f in FLAGS if f in row.flags()])},"
+            f" VX_F_{row.feature.upper()}, {size}, {size16}, {tables.instead.get(number, 0)},"
+            f" IMPLICIT_{row.implicit().upper()}, {_or('VX_', row.when_memory())}}},"
         )
     out.append("};\n\nstatic const char *const names[NROW] = {\n    \"\",")
     out += [f"    \"{row.name}\"," for row in table]
     out.append("};\n")
-    out.append(f"static const uint16_t cells[{NCLASS}][{len(MAPS)}][256] = {{")
-    out.append(_braced(tables.cells))
+    cells, places = packed(table, tables)
+    out.append(f"static const uint32_t cells[{NCLASS}][{len(MAPS)}][256] = {{")
+    out.append(_braced(cells))
     out.append("};\n")
-    out.append(f"static const uint16_t groups[{len(tables.groups)}][{MOD3 + 64}] = {{")
-    out += ["    {\n" + _numbers(g) + "\n    }," for g in tables.groups]
+    out.append(f"static const uint32_t places[{len(places)}] = {{")
+    out.append(_numbers(places))
     out.append("};\n#endif")
     return "\n".join(out) + "\n"
 

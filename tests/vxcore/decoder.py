@@ -34,12 +34,16 @@ class Insn(ctypes.Structure):
     """struct vx_insn."""
 
     _fields_ = [
-        (name, ctypes.c_uint8)
-        for name in (
-            "length action map opcode prefix flags operand start modrm sib disp disp_size"
-            " imm imm_size"
-        ).split()
-    ] + [("row", ctypes.c_uint16), ("value", ctypes.c_int32)]
+        *((name, ctypes.c_uint8) for name in ("action", "flags", "operand", "imm_size")),
+        ("row", ctypes.c_uint16),
+        *(
+            (name, ctypes.c_uint8)
+            for name in (
+                "map opcode length prefix start modrm sib disp disp_size imm"
+            ).split()
+        ),
+        ("value", ctypes.c_int32),
+    ]
 
 
 class _Access(ctypes.Structure):

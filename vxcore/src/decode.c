@@ -1,8 +1,9 @@
 /*
  * decode.c: one walk over the tables that mkinsns.py makes of insns.tab.
  *
- * A cell, found by prefix class, map and opcode, is a row or a group of rows that ModRM
- * selects from.  There is no code here for any single opcode.
+ * A cell, found by prefix class, map and opcode, says where the row is: at a place of its own,
+ * or at the beginning of a group of places that ModRM selects from.  There is no code here for
+ * any single opcode.
  */
 #include "nofpu.h"
 
@@ -11,19 +12,19 @@
 #include <string.h>
 
 struct row {
+    uint64_t known[2];   /* the first word of struct vx_insn; the same after 66 */
     uint16_t flags;      /* R_ */
     uint16_t feature;
     uint16_t size;       /* bytes of memory accessed */
     uint16_t size16;     /* the same after 66 */
-    uint8_t imm;         /* bytes of immediate */
-    uint8_t imm16;       /* the same after 66 */
-    uint8_t action;
-    uint8_t implicit;    /* the accesses that no operand shows */
-    uint8_t always;      /* VX_FP and so on, whatever the operand */
-    uint8_t memory;      /* the same, when the operand is memory */
     uint16_t instead;    /* the row to take when the feature is not offered, or 0 */
+    uint8_t implicit;    /* the accesses that no operand shows */
+    uint8_t memory;      /* VX_LOAD and so on, when the operand is memory */
 };
 
+#define KNOWN(action, flags, operand, imm, row, map) \
+    ((uint64_t)(action) | (uint64_t)(flags) << 8 | (uint64_t)(operand) << 16 | \
+     (uint64_t)(imm) << 24 | (uint64_t)(row) << 32 | (uint64_t)(map) << 48)
 #define VX_INSNS_TABLES
 #include "insns.inc"
 
@@ -47,6 +48,8 @@ load(const uint8_t *p, unsigned size)
     return value;
 }
 
+static const uint32_t masks[] = {0, 0xff, 0xffff, 0xffffff, 0xffffffff};  /* of so many bytes */
+
 /* May these prefixes, which select no row, stand before a row's instruction? */
 static int
 allowed(unsigned prefix, unsigned flags, int memory, int modrm)
@@ -64,121 +67,155 @@ allowed(unsigned prefix, unsigned flags, int memory, int modrm)
     return memory || !(prefix & VX_P_SEG);
 }
 
-static const uint8_t displacement[4][8] = {  /* its bytes, by ModRM's mod and rm */
-    {[5] = 4}, {1, 1, 1, 1, 1, 1, 1, 1}, {4, 4, 4, 4, 4, 4, 4, 4}, {0},
+/*
+ * struct vx_insn is made of two words, and for each a table has most of it: known, from the row;
+ * layout, from the ModRM byte, as if that were at 0.
+ */
+enum {  /* shifts in the first: */
+    FLAGS = 8, OPCODE = 56,
+    /* and in the second: */
+    LENGTH = 0, PREFIX = 8, START = 16, MODRM = 24, SIB = 32, DISP = 40, DISP_SIZE = 48, IMM = 56,
 };
+#define FOUR (4ull << DISP_SIZE | 4ull << IMM | 4ull << LENGTH)  /* bytes of displacement more */
+#define HAS_SIB(m) ((m) < 0xc0 && ((m) & 7) == 4)
+#define DISP_BYTES(m) ((m) >= 0xc0 ? 0ull : (m) >= 0x80 || ((m) < 0x40 && ((m) & 7) == 5) ? 4ull : \
+                       (m) >= 0x40 ? 1ull : 0ull)
+#define LAYOUT(m) ((uint64_t)HAS_SIB(m) << SIB | (1ull + HAS_SIB(m)) << DISP | \
+                   DISP_BYTES(m) << DISP_SIZE | \
+                   (1ull + HAS_SIB(m) + DISP_BYTES(m)) * (1ull << IMM | 1ull << LENGTH))
+#define PLACE(m) ((m) >= 0xc0 ? MOD3 + ((m) & 63) : (m) >> 3 & 7)
+#define EACH8(F, m) F(m), F((m) + 1), F((m) + 2), F((m) + 3), F((m) + 4), F((m) + 5), \
+                    F((m) + 6), F((m) + 7)
+#define EACH64(F, m) EACH8(F, m), EACH8(F, (m) + 8), EACH8(F, (m) + 16), EACH8(F, (m) + 24), \
+                     EACH8(F, (m) + 32), EACH8(F, (m) + 40), EACH8(F, (m) + 48), EACH8(F, (m) + 56)
+#define EACH(F) EACH64(F, 0), EACH64(F, 0x40), EACH64(F, 0x80), EACH64(F, 0xc0)
+static const uint64_t layouts[256] = {EACH(LAYOUT)};
+static const uint8_t in_group[256] = {EACH(PLACE)};
 
-/* The value of an immediate of so many bytes, where room bytes can be read. */
-static inline int32_t
-immediate(const uint8_t *p, unsigned size, int sign, unsigned room)
+/*
+ * Where prefixes end: their mask, the count in *end; negative when they may not stand
+ * together.  Then, too, *end bytes have been looked at.
+ */
+static int
+take_prefixes(const uint8_t *p, unsigned *end)
 {
-    static const uint32_t mask[] = {0, 0xff, 0xffff, 0xffffff, 0xffffffff};
-    uint32_t value;
+    unsigned prefix = 0, i = 0, bit;
 
-    if (room >= sizeof value)
-        memcpy(&value, p, sizeof value);
-    else
-        value = load(p, size);
-    value &= mask[size];
-    return sign ? (int8_t)value : (int32_t)value;
+    for (; i < VX_INSN_MAX && (bit = prefixes[p[i]]) != 0; i++) {
+        if (prefix & bit) {
+            if (bit != VX_P_66)
+                break;
+            bit = REPEATED_66;
+        }
+        if ((bit & SEGMENTS) && (prefix & SEGMENTS))
+            break;
+        prefix |= bit;
+    }
+    *end = i;
+    if (i == VX_INSN_MAX || prefixes[p[i]] ||
+        (prefix & (VX_P_F3 | VX_P_F2)) == (VX_P_F3 | VX_P_F2)) {
+        *end = i + 1;
+        return -1;
+    }
+    return (int)prefix;
+}
+
+/*
+ * Decode from a place where WINDOW bytes can be read.  *seen: how many of them the answer
+ * depends on.  What comes next in a program is hard to predict, so the forms differ by numbers
+ * and not by branches; and the length comes straight from the entry, since the next
+ * instruction waits for it.
+ */
+enum { WINDOW = 32 };
+
+static inline __attribute__((always_inline)) int
+decode(const uint8_t *p, unsigned i, unsigned prefix, uint32_t features, struct vx_insn *in,
+       unsigned *seen)
+{
+    unsigned map = 0, start = i, opcode = p[i];
+
+    if (opcode == 0x0f) {
+        map = 1;
+        opcode = p[++i];
+        if (opcode == 0x38 || opcode == 0x3a) {
+            map = opcode == 0x38 ? 2 : 3;
+            opcode = p[++i];
+        }
+    }
+    uint32_t entry = cells[prefix & CLASS][map][opcode];
+    unsigned modrm = p[++i];
+    *seen = i;
+    if (entry >> ENTRY_GROUP & 1) {
+        entry = places[(uint16_t)entry + in_group[modrm]];
+        ++*seen;
+    }
+    const struct row *row = &table[(uint16_t)entry];
+    if (!(row->feature & features)) {
+        row = &table[row->instead];
+        if (!(row->feature & features))  /* row 0 has none */
+            return VX_UD;
+    }
+
+    uint64_t has = entry >> ENTRY_MODRM & 1;
+    uint64_t layout = layouts[modrm] & (0 - has);
+    if ((modrm & 0xc7) == 4 && has && (p[i + 1] & 7) == 5)  /* SIB without a base */
+        layout += FOUR;
+    if (entry >> ENTRY_ABSOLUTE & 1)
+        layout += FOUR;
+    layout += (1ull << LENGTH | 1ull << DISP | 1ull << IMM | has << MODRM | (layout & 1ull << SIB)) * i;
+
+    unsigned memory = (row->flags & R_MEMORY) && !(has && modrm >= 0xc0);
+    if ((prefix & ~CLASS) && !allowed(prefix, row->flags, (int)memory, (int)has)) {
+        *seen = (unsigned)(layout >> DISP & 255);
+        return VX_UD;
+    }
+    unsigned imm_size = entry >> ENTRY_IMM;
+    uint32_t value;
+    memcpy(&value, p + (layout >> IMM), sizeof value);
+    value &= masks[imm_size];
+    in->value = entry >> ENTRY_SIGNED & 1 ? (int8_t)value : (int32_t)value;
+    layout += imm_size | (prefix & ~REPEATED_66) << PREFIX | start << START;
+    uint64_t known = row->known[entry >> ENTRY_NARROW & 1] | (uint64_t)opcode << OPCODE;
+    known |= (uint64_t)(row->memory & (0u - memory)) << FLAGS;
+    memcpy(in, &known, sizeof known);
+    memcpy((uint8_t *)in + sizeof known, &layout, sizeof layout);
+    *seen = (uint8_t)layout;
+    return (uint8_t)known == VX_A_PRIV ? VX_PRIV : (uint8_t)layout;
+}
+
+__attribute__((noinline)) static int
+decode_prefixed(const uint8_t *p, uint32_t features, struct vx_insn *in, unsigned *seen)
+{
+    int prefix = take_prefixes(p, seen);
+
+    return prefix < 0 ? VX_UD : decode(p, *seen, (unsigned)prefix, features, in, seen);
+}
+
+/* The same of fewer bytes: as if zeros stood behind them, if the answer does not depend on those. */
+__attribute__((noinline)) static int
+decode_few(const uint8_t *p, unsigned n, uint32_t features, struct vx_insn *in)
+{
+    uint8_t window[WINDOW] = {0};
+    unsigned seen;
+
+    memcpy(window, p, n);
+    int answer = decode_prefixed(window, features, in, &seen);
+    if (seen > VX_INSN_MAX && n >= VX_INSN_MAX)
+        return VX_UD;
+    return seen <= n ? answer : VX_SHORT;
 }
 
 int
 vx_decode(const uint8_t *p, unsigned n, uint32_t features, struct vx_insn *in)
 {
-    int beyond = n < VX_INSN_MAX ? VX_SHORT : VX_UD;  /* the answer when n bytes do not do */
-    unsigned i = 0, prefix = 0, map = 0, cell, bit;
+    unsigned seen;
 
-    if (n > VX_INSN_MAX)
-        n = VX_INSN_MAX;
-    for (;; i++) {
-        if (i >= n)
-            return beyond;
-        bit = prefixes[p[i]];
-        if (!bit)
-            break;
-        if (prefix & bit) {
-            if (bit != VX_P_66)
-                return VX_UD;
-            bit = REPEATED_66;
-        }
-        if ((bit & SEGMENTS) && (prefix & SEGMENTS))
-            return VX_UD;
-        prefix |= bit;
-    }
-    if ((prefix & (VX_P_F3 | VX_P_F2)) == (VX_P_F3 | VX_P_F2))
-        return VX_UD;
-    in->start = i;
-    if (p[i] == 0x0f) {
-        map = 1;
-        if (++i >= n)
-            return beyond;
-        if (p[i] == 0x38 || p[i] == 0x3a) {
-            map = p[i] == 0x38 ? 2 : 3;
-            if (++i >= n)
-                return beyond;
-        }
-    }
-    in->map = map;
-    in->opcode = p[i];
-    cell = cells[prefix & CLASS][map][p[i++]];
-
-    unsigned modrm = 0xff;
-    if (cell & GROUP) {
-        if (i >= n)
-            return beyond;
-        modrm = p[i];
-        cell = groups[cell & ~GROUP][modrm >= 0xc0 ? MOD3 + (modrm & 63) : modrm >> 3 & 7];
-    }
-    if (!cell)
-        return VX_UD;
-    const struct row *row = &table[cell];
-    if (!(row->feature & features)) {
-        cell = row->instead;
-        row = &table[cell];
-        if (!(row->feature & features))
-            return VX_UD;
-    }
-
-    in->modrm = in->sib = in->disp_size = 0;
-    if (row->flags & R_MODRM) {
-        if (i >= n)
-            return beyond;
-        in->modrm = i;
-        modrm = p[i++];
-        in->disp_size = displacement[modrm >> 6][modrm & 7];
-        if (modrm < 0xc0 && (modrm & 7) == 4) {
-            if (i >= n)
-                return beyond;
-            in->sib = i;
-            if (modrm < 0x40 && (p[i] & 7) == 5)
-                in->disp_size = 4;
-            i++;
-        }
-    } else if (row->flags & R_ABSOLUTE) {
-        in->disp_size = 4;
-    }
-    in->disp = i;
-    i += in->disp_size;
-
-    int memory = (row->flags & R_MEMORY) && !(in->modrm && modrm >= 0xc0);
-    if ((prefix & ~CLASS) && !allowed(prefix, row->flags, memory, in->modrm))
-        return VX_UD;
-
-    unsigned narrow = (prefix & VX_P_66) && (row->flags & R_O16);
-    in->operand = narrow ? 2 : 4;
-    in->imm = i;
-    in->imm_size = narrow ? row->imm16 : row->imm;
-    i += in->imm_size;
-    if (i > n)
-        return beyond;
-    in->length = i;
-    in->value = immediate(p + in->imm, in->imm_size, row->flags & R_SIGNED, n - in->imm);
-    in->flags = row->always | (memory ? row->memory : 0);
-    in->prefix = prefix & ~REPEATED_66;
-    in->action = row->action;
-    in->row = cell;
-    return row->action == VX_A_PRIV ? VX_PRIV : (int)i;
+    if (n < WINDOW)
+        return decode_few(p, n, features, in);
+    if (!prefixes[*p])  /* so most are, and cannot be too long */
+        return decode(p, 0, 0, features, in, &seen);
+    int answer = decode_prefixed(p, features, in, &seen);
+    return seen <= VX_INSN_MAX ? answer : VX_UD;
 }
 
 unsigned

@@ -55,28 +55,30 @@ enum {
  * displacement are the bytes from modrm to imm.
  */
 struct vx_insn {
-    uint8_t length;
+    /* known from the table: */
     uint8_t action;      /* enum vx_action */
-    uint8_t map;         /* 0: one byte, 1: 0F, 2: 0F38, 3: 0F3A */
-    uint8_t opcode;      /* its last byte; the low four bits are the condition of jcc */
-    uint8_t prefix;      /* VX_P_ */
     uint8_t flags;       /* VX_FP ... */
     uint8_t operand;     /* bytes of operands of size v: 4, or 2 after 66 */
+    uint8_t imm_size;    /* 0, 1, 2, 4; 3: enter, whose value is size | level << 16 */
+    uint16_t row;        /* of the table */
+    uint8_t map;         /* 0: one byte, 1: 0F, 2: 0F38, 3: 0F3A */
+    uint8_t opcode;      /* its last byte; the low four bits are the condition of jcc */
+    /* where the parts are: */
+    uint8_t length;
+    uint8_t prefix;      /* VX_P_ */
     uint8_t start;       /* the first byte after the prefixes */
     uint8_t modrm;       /* 0: none */
     uint8_t sib;         /* 0: none */
     uint8_t disp;        /* of the displacement, or of the absolute address */
     uint8_t disp_size;   /* 0, 1 or 4 */
     uint8_t imm;         /* = length when there is none */
-    uint8_t imm_size;    /* 0, 1, 2, 4; 3: enter, whose value is size | level << 16 */
-    uint16_t row;        /* of the table */
     int32_t value;       /* of the immediate: Ibs and branch displacements sign-extended */
 };
 
 /*
  * Take apart the instruction at p, of which n bytes can be read.  features is a mask of
  * VX_F_.  Returns its length, 1 to 15, or VX_SHORT, VX_UD, VX_PRIV; *in holds only after a
- * length.  Whatever n, no more than 15 bytes are read.
+ * length.  No more than n bytes are read.
  */
 int vx_decode(const uint8_t *p, unsigned n, uint32_t features, struct vx_insn *in);
 
