@@ -46,6 +46,12 @@ class Case(NamedTuple):
     loose: bool              # values of its own making may look like addresses
 
 
+def child(*arguments: object) -> list[str]:
+    """The arguments of Python for a process that runs main() of hostile.py."""
+    start = "import sys; sys.path.insert(0, sys.argv.pop(1)); from security.hostile import main; main()"
+    return ["-P", "-c", start, str(HERE.parent), *map(str, arguments)]
+
+
 def build_probe(into: Path) -> Path:
     """Compile probe.c."""
     out = into / "probe.so"

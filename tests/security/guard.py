@@ -8,7 +8,7 @@ import os
 import struct
 from pathlib import Path
 
-from cases import DATA, DATA_SIZE, LIMIT, READONLY, TEXT, TOP, Case
+from .cases import DATA, DATA_SIZE, LIMIT, READONLY, TEXT, TOP, Case
 from vx9.vxcore import EXEC, READ, WRITE, CodeCache, Cpu, Memory, MemoryObject, TrapKind
 
 LOW = 1 << 32

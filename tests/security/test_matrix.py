@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from .cases import Case, build_probe, cases
+from .cases import Case, build_probe, cases, child
 
 pytestmark = pytest.mark.guest
 
@@ -33,7 +33,7 @@ class Listener:
 
     def __init__(self, python: str, probe: Path, first: int) -> None:
         self.process = subprocess.Popen(
-            [python, "-P", str(HERE / "hostile.py"), str(probe), str(first)],
+            [python, *child(probe, first)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
         self.running: int | None = None
         self.ended = False
@@ -114,13 +114,13 @@ def test_the_oracle_sees_a_changed_host(tmp_path):
     """A guard that never complains would be none."""
     script = f"""
 import sys
-sys.path.insert(0, {str(HERE)!r})
+sys.path.insert(0, {str(HERE.parent)!r})
 import os
 from pathlib import Path
-from guard import Broken, Guard, machine, maps
+from security.guard import Broken, Guard, machine, maps
 before = maps()
 guard = Guard(Path(sys.argv[1]), before)
-from cases import Case, USUAL
+from security.cases import Case, USUAL
 case = Case("", "", b"", 0, dict(USUAL), [], "OK", False)
 def broken(what, do, undo):
     do()
