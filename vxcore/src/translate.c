@@ -63,7 +63,7 @@ struct emitter {
     uint8_t guest[MAX_BYTES + 16];
     struct step step[MAX_INSNS];
     struct fixup fixup[2 * MAX_INSNS];
-    uint8_t code[VX_BLOCK_MAX];
+    uint8_t code[VX_BLOCK_MAX + VX_VERIFY_SEES];
 };
 
 /* ---- putting bytes ---- */

@@ -36,33 +36,35 @@
 enum {
     BARE = 1, P66 = 2, PF3 = 4, PF2 = 8,  /* a set of prefixes; BARE: none of the three */
     MEMORY = 0,             /* shift of the set for memory operands */
-    REGISTER = 4,           /* of the set for registers, and where there is no ModRM */
+    REGISTER = 4,           /* of the set for registers */
     MODRM = 1 << 8,
-    IMM8 = 1 << 9,
-    IMM16 = 1 << 10,
-    IMMZ = 1 << 11,         /* 4 bytes, 2 after 66 */
-    IMM32 = 1 << 12,        /* always 4 */
-    LOCKS = 1 << 13,        /* F0 is allowed with a memory operand */
-    WITH66 = 1 << 14,       /* 66 may stand beside F3 or F2 */
-    GROUP = 1 << 15,        /* ModRM decides: see lines; its first is the top byte */
-    NEAR8 = 1 << 16,        /* a branch by the last byte */
-    NEAR32 = 1 << 17,       /* a branch by the last four */
-    LAST = 1 << 18,         /* the next instruction is not reached from here */
-    PREFIX = 1 << 19,
-    ESCAPE = 1 << 20,
+    WIDE = 9,               /* shift of the bytes of immediates, branches and addresses */
+    NARROW = 12,            /* the same after 66 */
+    LOCKS = 1 << 15,        /* F0 is allowed with a memory operand */
+    BUT7 = 1 << 16,         /* but not with /7 */
+    WITH66 = 1 << 17,       /* 66 may stand beside F3 or F2 */
+    GROUP = 1 << 18,        /* ModRM decides: see lines; its first is the top byte */
+    NEAR8 = 1 << 19,        /* a branch by the last byte */
+    NEAR32 = 1 << 20,       /* a branch by the last four */
+    LAST = 1 << 21,         /* the next instruction is not reached from here */
+    PREFIX = 1 << 22,
+    ESCAPE = 1 << 23,
     LINE = 24,              /* shift of the line's number */
+    IMM8 = 1 << WIDE | 1 << NARROW,
+    IMM24 = 3 << WIDE | 3 << NARROW,
+    IMM32 = 4 << WIDE | 4 << NARROW,
+    IMMZ = 4 << WIDE | 2 << NARROW,
 };
 
 /* The one-byte opcodes; letters explains the letters. */
 static const char one_byte[16][17] = {
     "BVbviz..BVbviz.f", "BVbviz..BVbviz..", "BVbviz.nBVbviz.n", "BVbviz.nbvbviz.n",
-    "oooooooooooooooo", "oooooooooooooooo", "oog...p.zgIg....", "jjjjjjjjjjjjjjjj",
-    "gg.gbvBVbvbv.g.g", "Nooooooooo.n..nn", "aAaAsScCizsSsScC", "iiiiiiiizzzzzzzz",
+    "oooooooooooooooo", "oooooooooooooooo", "ooM...p.zqIQ....", "jjjjjjjjjjjjjjjj",
+    "yZ.YbvBVbvbv.M.g", "Nooooooooo.n..nn", "aAaAsScCizsSsScC", "iiiiiiiizzzzzzzz",
     "gg....ggeo......", "ggggii.ngggggggg", "jjjj.....J.k....", "p.pp.nggnn..nngg",
 };
 
 #define BOTH(set) ((set) << MEMORY | (set) << REGISTER)
-#define ALONE(set) ((set) << REGISTER)
 
 static const struct {
     char name;
@@ -70,15 +72,20 @@ static const struct {
 } letters[] = {
     {'b', MODRM | BOTH(BARE)},         {'B', MODRM | BOTH(BARE) | LOCKS},
     {'v', MODRM | BOTH(BARE | P66)},   {'V', MODRM | BOTH(BARE | P66) | LOCKS},
-    {'n', ALONE(BARE)},                {'o', ALONE(BARE | P66)},
-    {'N', ALONE(BARE | P66 | PF3)},    {'z', ALONE(BARE | P66) | IMMZ},
-    {'i', ALONE(BARE) | IMM8},         {'I', ALONE(BARE | P66) | IMM8},
-    {'a', ALONE(BARE) | IMM32},        {'A', ALONE(BARE | P66) | IMM32},
-    {'s', ALONE(BARE | PF3)},          {'S', ALONE(BARE | P66 | PF3) | WITH66},
-    {'c', ALONE(BARE | PF3 | PF2)},    {'C', ALONE(BARE | P66 | PF3 | PF2) | WITH66},
-    {'e', ALONE(BARE | P66) | IMM16 | IMM8},
-    {'j', ALONE(BARE) | NEAR8 | IMM8}, {'k', ALONE(BARE) | NEAR8 | IMM8 | LAST},
-    {'J', ALONE(BARE) | NEAR32 | IMM32 | LAST},
+    {'n', BOTH(BARE)},                {'o', BOTH(BARE | P66)},
+    {'N', BOTH(BARE | P66 | PF3)},    {'z', BOTH(BARE | P66) | IMMZ},
+    {'i', BOTH(BARE) | IMM8},         {'I', BOTH(BARE | P66) | IMM8},
+    {'a', BOTH(BARE) | IMM32},        {'A', BOTH(BARE | P66) | IMM32},
+    {'s', BOTH(BARE | PF3)},          {'S', BOTH(BARE | P66 | PF3) | WITH66},
+    {'c', BOTH(BARE | PF3 | PF2)},    {'C', BOTH(BARE | P66 | PF3 | PF2) | WITH66},
+    {'e', BOTH(BARE | P66) | IMM24},   {'M', MODRM | (BARE | P66) << MEMORY},
+    {'q', MODRM | BOTH(BARE | P66) | IMMZ},
+    {'Q', MODRM | BOTH(BARE | P66) | IMM8},
+    {'y', MODRM | BOTH(BARE) | IMM8 | LOCKS | BUT7},
+    {'Y', MODRM | BOTH(BARE | P66) | IMM8 | LOCKS | BUT7},
+    {'Z', MODRM | BOTH(BARE | P66) | IMMZ | LOCKS | BUT7},
+    {'j', BOTH(BARE) | NEAR8 | IMM8}, {'k', BOTH(BARE) | NEAR8 | IMM8 | LAST},
+    {'J', BOTH(BARE) | NEAR32 | IMM32 | LAST},
     {'f', ESCAPE},                     {'p', PREFIX},
     {'g', MODRM | GROUP},
 };
@@ -93,16 +100,16 @@ static const char two_byte[16][49] = {
     "................................................",
     "mffmffmfdm30m33m33m75m30g00...............g00g00",
     "........................m33m33mffm30mffmffm33m33",
-    "...-01..........................................",
+    "...-11..........................................",
     "m33m33m33m33m33m33m33m33m33m33m33m33m33m33m33m33",
     "m03mffm55m55m33m33m33m33mffmffmffm77mffmffmffmff",
     "m33m33m33m33m33m33m33m33m33m33m33m33m22m22m33m77",
-    "iffg00g00g00m33m33m33-01............maamaam77m77",
-    "j01j01j01j01j01j01j01j01j01j01j01j01j01j01j01j01",
+    "iffg00g00g00m33m33m33-11............maamaam77m77",
+    "j11j11j11j11j11j11j11j11j11j11j11j11j11j11j11j11",
     "m11m11m11m11m11m11m11m11m11m11m11m11m11m11m11m11",
     ".........m33i33m33...............l33i33m33g00m33",
     "l11l33...l33......m33m33w44...g00l33w77w77m33m33",
-    "l11l33iffm10i33i03i33g00-01-01-01-01-01-01-01-01",
+    "l11l33iffm10i33i03i33g00-11-11-11-11-11-11-11-11",
     "maam33m33m33m33m33m2em03m33m33m33m33m33m33m33m33",
     "m33m33m33m33m33m33meem30m33m33m33m33m33m33m33m33",
     "m80m33m33m33m33m33m33m03m33m33m33m33m33m33m33...",
@@ -136,16 +143,9 @@ static const struct {
 
 static const struct line {
     uint8_t map, opcode, prefixes, memory, lock;
-    uint16_t imm;
+    uint32_t imm;
     uint64_t registers;
 } lines[] = {
-    {0, 0x62, BARE | P66, 0xff, 0, 0, 0},
-    {0, 0x69, BARE | P66, 0xff, 0, IMMZ, REGS(0xff)},
-    {0, 0x6b, BARE | P66, 0xff, 0, IMM8, REGS(0xff)},
-    {0, 0x80, BARE, 0xff, 0x7f, IMM8, REGS(0xff)},
-    {0, 0x81, BARE | P66, 0xff, 0x7f, IMMZ, REGS(0xff)},
-    {0, 0x83, BARE | P66, 0xff, 0x7f, IMM8, REGS(0xff)},
-    {0, 0x8d, BARE | P66, 0xff, 0, 0, 0},
     {0, 0x8f, BARE | P66, 0x01, 0, 0, REGS(0x01)},
     {0, 0xc0, BARE, 0xbf, 0, IMM8, REGS(0xbf)},
     {0, 0xc1, BARE | P66, 0xbf, 0, IMM8, REGS(0xbf)},
@@ -190,6 +190,12 @@ static const struct line {
 
 static uint32_t cells[4][256];
 static uint8_t operand[256];   /* bytes of a ModRM, its SIB and displacement */
+
+/*
+ * Most instructions are told by two bytes, or by two after 0F: their lengths, and 0 for the
+ * others.  A step from one to the next is then two loads and nothing to predict.
+ */
+static uint8_t quick[2][1 << 16];
 
 static uint32_t
 cell_of(const char *s)
@@ -237,59 +243,85 @@ spell_out(void)
         cells[lines[k].map][lines[k].opcode] = MODRM | GROUP | k << LINE;
 }
 
+/* The cell of a group's member, or 0. */
+static uint32_t
+member(uint32_t cell, unsigned prefix, unsigned modrm)
+{
+    const struct line *l = &lines[cell >> LINE], *first = l;
+    unsigned reg = modrm >> 3 & 7;
+    for (; l->opcode == first->opcode && l->map == first->map; l++)
+        if ((l->prefixes & prefix) && (modrm < 0xc0 ? l->memory >> reg & 1
+                                                    : l->registers >> (modrm - 0xc0) & 1))
+            return MODRM | BOTH(l->prefixes) | l->imm | (l->lock >> reg & 1 ? LOCKS : 0);
+    return 0;
+}
+
 /*
- * The length of the instruction at p, 0 if it is not allowed; *cell becomes what it is.
+ * The length of the instruction at p, 0 if it is not allowed; *what becomes its cell.
  * Prefixes: F0, 66, F3 or F2, in this order and each once.  65 is not for here, and no other
- * prefix is for anywhere.
+ * prefix is for anywhere.  Eight bytes say all; where that is cheap, nothing is branched upon,
+ * as there is nothing to predict a branch by.
  */
 static inline uint32_t
 measure(const uint8_t *p, uint32_t *what)
 {
-    const uint8_t *q = p;
-    unsigned lock = 0, narrow = 0, prefix = BARE;
-    uint32_t cell = cells[0][*q++];
+    uint64_t bytes;
+    uint32_t n = 1, lock = 0, narrow = 0, both = 0, prefix = BARE;
+    memcpy(&bytes, p, sizeof bytes);
+    uint32_t cell = cells[0][bytes & 255];
     if (cell & PREFIX) {
-        if (q[-1] == 0xf0)
-            lock = 1, q++;
-        if (q[-1] == 0x66)
-            narrow = 1, prefix = P66, q++;
-        if (q[-1] == 0xf3 || q[-1] == 0xf2)
-            prefix = q[-1] == 0xf3 ? PF3 : PF2, q++;
-        cell = cells[0][q[-1]];
+        lock = (bytes & 255) == 0xf0;
+        n += lock, bytes >>= 8 * lock;
+        narrow = (bytes & 255) == 0x66;
+        n += narrow, bytes >>= 8 * narrow;
+        uint32_t repeat = (bytes & 0xfe) == 0xf2;
+        prefix = repeat ? (bytes & 1 ? PF3 : PF2) : narrow ? P66 : BARE;
+        both = repeat & narrow;
+        n += repeat, bytes >>= 8 * repeat;
+        cell = cells[0][bytes & 255];
     }
     if (cell & ESCAPE) {
-        unsigned map = *q == 0x38 ? 2 : *q == 0x3a ? 3 : 1;
-        q += map > 1;
-        cell = cells[map][*q++];
-    }
-    uint32_t allowed = cell >> REGISTER;
-    if (cell & MODRM) {
-        unsigned modrm = *q, reg = modrm >> 3 & 7, memory = modrm < 0xc0;
-        if (cell & GROUP) {
-            const struct line *l = &lines[cell >> LINE], *first = l;
-            while (!(l->prefixes & prefix) ||
-                   !(memory ? l->memory >> reg & 1 : l->registers >> (modrm - 0xc0) & 1)) {
-                l++;
-                if (l->opcode != first->opcode || l->map != first->map)
-                    return 0;
-            }
-            cell = l->imm | (l->lock >> reg & 1 ? LOCKS : 0);
-            allowed = l->prefixes;
-        } else if (memory) {
-            allowed = cell >> MEMORY;
+        n++, bytes >>= 8;
+        unsigned map = 1;
+        if ((bytes & 0xfd) == 0x38) {
+            map = bytes & 2 ? 3 : 2;
+            n++, bytes >>= 8;
         }
-        q += operand[modrm];
-        if ((modrm & 0xc7) == 4 && (q[-1] & 7) == 5)
-            q += 4;
-        lock &= !((cell & LOCKS) && memory);  /* 1: not allowed */
+        cell = cells[map][bytes & 255];
     }
-    if (!(allowed & prefix) || lock || (narrow && prefix != P66 && !(cell & WITH66)))
+    unsigned modrm = bytes >> 8 & 255;
+    if (cell & GROUP)
+        cell = member(cell, prefix, modrm);
+    uint32_t has = cell / MODRM & 1;
+    uint32_t refused = lock | (both & !(cell & WITH66));
+    if (lock && (cell & LOCKS) && modrm < 0xc0 && !((cell & BUT7) && (modrm >> 3 & 7) == 7))
+        refused &= both;
+    if (!(cell >> (modrm < 0xc0 ? MEMORY : REGISTER) & prefix) || refused)
         return 0;
-    if (cell & (IMM8 | IMM16 | IMMZ | IMM32))
-        q += (cell & IMM8 ? 1 : 0) + (cell & IMM16 ? 2 : 0) + (cell & IMM32 ? 4 : 0) +
-             (cell & IMMZ ? 4 >> narrow : 0);
     *what = cell;
-    return (uint32_t)(q - p);
+    return n + (cell >> (narrow ? NARROW : WIDE) & 7) + (operand[modrm] & (0 - has)) +
+           (has & ((bytes & 0x7c700) == 0x50400)) * 4;  /* SIB without a base */
+}
+
+static void
+learn(void)
+{
+    spell_out();
+    for (unsigned i = 0; i < 2 << 16; i++) {
+        uint8_t p[8] = {0x0f};
+        uint8_t *q = p + (i >> 16);
+        uint32_t what, again;
+        q[0] = (uint8_t)i;
+        q[1] = (uint8_t)(i >> 8);
+        if ((q == p && (cells[0][q[0]] & (PREFIX | ESCAPE))) ||
+            (q != p && (q[0] == 0x38 || q[0] == 0x3a)))
+            continue;
+        uint32_t n = measure(p, &what);
+        q[2] = 5;  /* as a SIB byte, without a base */
+        if (n && !(what & (NEAR8 | NEAR32 | LAST)) && measure(p, &again) == n)
+            quick[i >> 16][i & 0xffff] = (uint8_t)n;
+    }
+    quick[1][0xc9b7] = 0;  /* movzwl %cx, %ecx: see below */
 }
 
 /* ---- what has been verified ---- */
@@ -336,7 +368,6 @@ enum {
     SPILL = offsetof(struct vx_ctl, spill),
     TARGET = offsetof(struct vx_ctl, target),
     EXIT = offsetof(struct vx_ctl, exit),
-    SEQUENCE = 18,  /* bytes that may be looked at, for the longest sequence below */
 };
 
 /* jmp *gs:table(,%ecx,4) */
@@ -369,34 +400,31 @@ static struct {
     uint32_t at;      /* offset */
     uint32_t target;  /* linear */
 } branch[VX_BLOCK_MAX / 2];
-static uint32_t begin[VX_BLOCK_MAX / 32 + 1];  /* as known, from host rounded down to 32 */
+/* As known, from host rounded down to 32.  Nothing but zeros between checks. */
+static uint32_t begin[VX_BLOCK_MAX / 32 + 1];
 
-const char *
-vx_verify_why(const struct vx_cache *c, uint32_t host, const uint8_t *code, uint32_t count,
-              uint32_t *bad)
+/* What is wrong with it, and where, or NULL.  Leaves its beginnings in begin. */
+static const char *
+check(const struct vx_cache *c, uint32_t host, const uint8_t *code, uint32_t count,
+      uint32_t *bad)
 {
-    static int ready;
-    if (!ready)
-        spell_out(), ready = 1;
     uint32_t skew = host % 32, nbranch = 0, at = 0, what = 0;
-    *bad = 0;
-    if (host < VX_CODE_BASE + VX_PAGE || host - VX_CODE_BASE >= VX_CODE_SIZE || count == 0 ||
-        count > VX_BLOCK_MAX || count > VX_CHUNK - (host - VX_CODE_BASE) % VX_CHUNK)
-        return "it lies where no code may";
-    memset(begin, 0, (skew + count + 31) / 32 * 4);
-    uint8_t copy[SEQUENCE];
     while (at < count) {
         const uint8_t *p = code + at;
-        uint32_t n;
-        *bad = at;
+        uint32_t n, first = word(p);
         begin[(skew + at) / 32] |= 1u << (skew + at) % 32;
-        if (count - at < SEQUENCE) {  /* may be looked at beyond the end, so have an end */
-            memset(copy, 0, sizeof copy);
-            p = memcpy(copy, p, count - at);
+        *bad = at;
+        what = 0;
+        n = quick[0][first & 0xffff];
+        if (n == 0 && (first & 0xff) == 0x0f)
+            n = quick[1][first >> 8 & 0xffff];
+        if (n) {
+            at += n;
+            continue;
         }
-        if (p[0] == 0x65) {
+        if ((first & 0xff) == 0x65) {
             n = control(c, p, &what);
-        } else if (word(p) == 0x65c9b70f && p[4] == 0xff) {  /* movzwl %cx, %ecx; jmp */
+        } else if (first == 0x65c9b70f && p[4] == 0xff) {  /* movzwl %cx, %ecx; jmp */
             what = LAST;
             n = table_jump(c, p + 3) ? 11 : 0;
         } else {
@@ -404,15 +432,15 @@ vx_verify_why(const struct vx_cache *c, uint32_t host, const uint8_t *code, uint
         }
         if (n == 0)
             return "this is not what the translator emits";
-        if (n > count - at)
-            return "the last instruction is cut off";
-        if (what & (NEAR8 | NEAR32)) {
-            uint32_t rel = what & NEAR8 ? (uint32_t)(int8_t)p[n - 1] : word(p + n - 4);
-            branch[nbranch].at = at;
-            branch[nbranch++].target = host + at + n + rel;
-        }
         at += n;
+        if (what & (NEAR8 | NEAR32)) {
+            uint32_t rel = what & NEAR8 ? (uint32_t)(int8_t)code[at - 1] : word(code + at - 4);
+            branch[nbranch].at = at - n;
+            branch[nbranch++].target = host + at + rel;
+        }
     }
+    if (at > count)
+        return "the last instruction is cut off";
     if (!(what & LAST))
         return "control runs off the end";
     for (uint32_t i = 0; i < nbranch; i++) {
@@ -423,6 +451,29 @@ vx_verify_why(const struct vx_cache *c, uint32_t host, const uint8_t *code, uint
             return "a branch to where no instruction is known to begin";
     }
     return NULL;
+}
+
+static const char *
+check_all(const struct vx_cache *c, uint32_t host, const uint8_t *code, uint32_t count,
+          uint32_t *bad)
+{
+    static int ready;
+    if (!ready)
+        learn(), ready = 1;
+    *bad = 0;
+    if (host < VX_CODE_BASE + VX_PAGE || host - VX_CODE_BASE >= VX_CODE_SIZE || count == 0 ||
+        count > VX_BLOCK_MAX || count > VX_CHUNK - (host - VX_CODE_BASE) % VX_CHUNK)
+        return "it lies where no code may";
+    return check(c, host, code, count, bad);
+}
+
+const char *
+vx_verify_why(const struct vx_cache *c, uint32_t host, const uint8_t *code, uint32_t count,
+              uint32_t *bad)
+{
+    const char *why = check_all(c, host, code, count, bad);
+    memset(begin, 0, sizeof begin);
+    return why;
 }
 
 /* ---- publication ---- */
@@ -455,9 +506,9 @@ refuse(struct vx_cache *c, uint32_t host, uint32_t offset, const uint8_t *code, 
     for (uint32_t i = offset; i < count && i < offset + 16; i++)
         to = put_hex(to, code[i], 2);
     *to++ = '\n';
-    if (write(2, line, (size_t)(to - line)) < 0)
-        ;  /* stderr may be closed; the caller gets the error all the same */
     c->count.refused++;
+    ssize_t n = write(2, line, (size_t)(to - line));
+    (void)n;  /* stderr may be closed; the caller gets the error all the same */
     return -EBADMSG;
 }
 
@@ -466,22 +517,22 @@ vx_verify(struct vx_cache *c, uint32_t host, const uint8_t *code, uint32_t count
 {
     if (trusting)
         return 0;
-    uint32_t bad, in_arena = host - VX_CODE_BASE;
-    const char *why = vx_verify_why(c, host, code, count, &bad);
-    if (why == NULL) {
-        uint32_t i = in_arena / VX_CHUNK;
-        if ((owner[i] && owner[i] != c) || in_arena % VX_CHUNK < used[i]) {
-            why = "it lies on other code";
-            bad = 0;
-        } else {
-            owner[i] = c;
-            used[i] = in_arena % VX_CHUNK + count;
-        }
+    uint32_t bad, in_arena = host - VX_CODE_BASE, i = in_arena / VX_CHUNK;
+    const char *why = check_all(c, host, code, count, &bad);
+    if (why == NULL && ((owner[i] && owner[i] != c) || in_arena % VX_CHUNK < used[i])) {
+        why = "it lies on other code";
+        bad = 0;
     }
-    if (why)
+    if (why) {
+        memset(begin, 0, sizeof begin);
         return refuse(c, host, bad, code, count, why);
-    for (uint32_t i = 0; i < (host % 32 + count + 31) / 32; i++)
-        known[in_arena / 32 + i] |= begin[i];
+    }
+    owner[i] = c;
+    used[i] = in_arena % VX_CHUNK + count;
+    for (uint32_t k = 0; k < (host % 32 + count + 31) / 32; k++) {
+        known[in_arena / 32 + k] |= begin[k];
+        begin[k] = 0;
+    }
     return 0;
 }
 

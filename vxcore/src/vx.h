@@ -292,7 +292,9 @@ vx_code_view(uint32_t host)  /* the writable view of emitted code */
 /*
  * May this block be published, this field be patched, this address be entered?  0, or -EBADMSG
  * after a line on stderr: then the translator has a bug.  A block that passes is remembered.
+ * The VX_VERIFY_SEES bytes after a block are looked at too, so they must exist.
  */
+enum { VX_VERIFY_SEES = 18 };
 int vx_verify(struct vx_cache *, uint32_t host, const uint8_t *code, uint32_t count);
 int vx_verify_patch(struct vx_cache *, uint32_t field, uint32_t size, uint32_t value);
 int vx_verify_entry(struct vx_cache *, uint32_t host);
