@@ -731,3 +731,13 @@ def _limit_arena(int chunks):
 
 
 include "walls.pxi"
+
+
+def _bench_translate(Memory memory not None, unsigned int start, unsigned int end, int rounds,
+                     bint verified):
+    """Nanoseconds to translate straight from start to end so often, verified or not; 0: failed."""
+    memory.open()
+    lock()
+    ns = vx_bench_translate(memory.m, start, end, rounds, verified)
+    unlock()
+    return ns

@@ -125,3 +125,4 @@ cdef extern from "vx.h" nogil:
     int vx_trap_unsafe_signal()
     void vx_fpu_image(const vx_cpu *, uint8_t *image)
     uint64_t vx_bench_traps(vx_cpu *, int vector, uint64_t count)
+    uint64_t vx_bench_translate(vx_memory *, uint32_t start, uint32_t end, int rounds, int verified)
