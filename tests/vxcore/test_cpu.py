@@ -413,6 +413,18 @@ run(200 << 20)
     assert done.returncode == 0
 
 
+def test_small_guests_find_room_where_large_ones_were():
+    code = bytes.fromhex("41 cd40 ebfb")
+    large = [machine(code, limit=limit) for limit in Memory.LIMITS[1:] for _ in range(8)]
+    for cpu in large:
+        assert cpu.run().kind == TrapKind.INT
+    for cpu in large[::2]:
+        cpu.memory.close()
+    small = [machine(code) for _ in range(70)]
+    for cpu in small + large[1::2] + small:
+        assert cpu.run().kind == TrapKind.INT
+
+
 def test_rewritten_text_is_translated_again():
     cpu = machine(bytes.fromhex("b801000000 cd40"))
     cpu.run()
