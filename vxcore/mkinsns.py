@@ -320,7 +320,8 @@ def _entry(number: int, row: Row, narrow: bool) -> int:
 
 def packed(table: list[Row], tables: Tables) -> tuple[list[int], list[int]]:
     """The cells and the places of groups, as the decoder reads them."""
-    cells, places = [], []
+    cells: list[int] = []
+    places: list[int] = []
     begins: dict[tuple[int, bool], int] = {}
     for at, cell in enumerate(tables.cells):
         narrow = bool(at // (len(MAPS) * 256) & 1)  # the class has 66
