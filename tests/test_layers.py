@@ -25,6 +25,7 @@ MAY_TOUCH_THE_HOST = ("vxcore/", "userland/", "images/", "kernel/host", "fs/host
 # Tools that the build runs on files; no part of the kernel.
 BUILD_TOOLS = {"kernel/mksys.py", "vxcore/mkinsns.py"}
 MOST_LINES = 400
+MOST_LINES_OF_A_TOOL = 500
 
 
 def modules() -> list[Path]:
@@ -98,7 +99,8 @@ def under_type_checking(path: Path, line: int) -> bool:
 @pytest.mark.parametrize("path", modules(), ids=name)
 def test_modules_are_small_and_say_what_they_are(path):
     text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= MOST_LINES, f"{name(path)} has grown; split it"
+    most = MOST_LINES_OF_A_TOOL if name(path) in BUILD_TOOLS else MOST_LINES
+    assert len(text.splitlines()) <= most, f"{name(path)} has grown; split it"
     if text.strip():
         assert ast.get_docstring(ast.parse(text)), f"{name(path)} has no docstring"
 
