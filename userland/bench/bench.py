@@ -1,45 +1,34 @@
-"""vx9 bench: measures, compares with native code, prints a table or JSON.
-
-Each figure is the median of several rounds; native code, the guest and qemu-i386 take
-turns within a round, so that a machine that slows down slows all three.
-"""
+"""vx9 bench: measures, prints a table or JSON.  The core's part is in core.py, the kernel's here."""
 
 import json
 import os
 import platform
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
-from vx9.userland.bench import workloads
+from vx9.userland.bench import core, workloads
 from vx9.userland.errors import Refusal
 
 ROUNDS: Final = 7
-QEMU: Final = "qemu-i386"
 UNITS: Final = {"ns": 1e9, "us": 1e6, "ms": 1e3}
 
 
 @dataclass
 class Figure:
-    """One line of the report.  Values are in unit; ratio is to native; target bounds one of them."""
+    """One line of the kernel's report, in unit."""
 
     name: str
     unit: str
     median: float
     low: float
     high: float
-    native: float | None = None
-    ratio: float | None = None
-    qemu: float | None = None
-    qemu_ratio: float | None = None
     target: float | None = None
     met: bool | None = None
 
@@ -52,67 +41,11 @@ def figure(name: str, unit: str, seconds: Sequence[float], target: float | None 
                   met=None if target is None else median <= target)
 
 
-def paired(ours: Sequence[float], native: Sequence[float]) -> float:
-    """The median of the rounds' ratios: what slows a whole round down cancels out."""
-    return statistics.median(a / b for a, b in zip(ours, native, strict=True))
-
-
-def compare(name: str, guest: Sequence[float], native: Sequence[float], qemu: Sequence[float],
-            target: float | None) -> Figure:
-    """A figure whose target bounds its ratio to native."""
-    line = figure(name, "ms", guest)
-    line.native = statistics.median(native) * 1e3
-    line.ratio = paired(guest, native)
-    if qemu:
-        line.qemu = statistics.median(qemu) * 1e3
-        line.qemu_ratio = paired(qemu, native)
-    line.target, line.met = target, None if target is None else line.ratio <= target
-    return line
-
-
 def progress(text: str) -> None:
     """What is being measured, on a terminal only; the next replaces it."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\x1b[K{text}")
         sys.stderr.flush()
-
-
-def time_workloads(folder: Path, run_guest: Callable[[Path], bytes], label: str) -> list[Figure]:
-    """Every workload: native, guest and qemu by turns."""
-    qemu = shutil.which(QEMU)
-    lines = []
-    for workload in workloads.WORKLOADS:
-        host, guest = workloads.native(workload, folder), workloads.guest(workload, folder)
-        runs: dict[str, Callable[[], bytes]] = {
-            "native": partial(workloads.run_host, [str(host)]),
-            "guest": partial(run_guest, guest)}
-        if qemu:
-            runs["qemu"] = partial(workloads.run_host, [qemu, str(host)])
-        times: dict[str, list[float]] = {name: [] for name in ("native", "guest", "qemu")}
-        sums = set()
-        for turn in range(ROUNDS):
-            progress(f"{workload.name} {label}, round {turn + 1} of {ROUNDS}")
-            for name, run in runs.items():
-                checksum, seconds = workloads.figures(run(), f"{workload.name} ({name})")
-                sums.add(checksum)
-                times[name].append(statistics.median(seconds))
-        if len(sums) != 1:
-            raise Refusal(f"bench: {workload.name} computed different results: {sorted(sums)}")
-        lines.append(compare(f"{workload.name} {label}", times["guest"], times["native"],
-                             times["qemu"], workload.target))
-    return lines
-
-
-def core(folder: Path) -> list[Figure]:
-    """The core alone, without the kernel."""
-    from vx9.userland.bench import bare
-
-    progress("null trap")
-    traps = [bare.null_trap_ns(1_000_000) / 1e9 for _ in range(ROUNDS)]
-    python = [bare.python_trap_ns(100_000) / 1e9 for _ in range(ROUNDS)]
-    return [figure("null trap, core's own loop", "ns", traps, 100),
-            figure("null trap, Cpu.run() in a Python loop", "ns", python),
-            *time_workloads(folder, lambda guest: bare.run(guest.read_bytes()), "(core)")]
 
 
 def kernel(folder: Path) -> list[Figure]:
@@ -136,7 +69,7 @@ def kernel(folder: Path) -> list[Figure]:
         null = os.open(os.devnull, os.O_RDWR)
         calls = workloads.guest(workloads.NULL_CALL, folder)
         progress("null system call")
-        seconds = [statistics.median(workloads.figures(run_guest(calls), "null call")[1])
+        seconds = [statistics.median(workloads.results(run_guest(calls), "null call")[0].warm)
                    / workloads.NULL_CALLS for _ in range(ROUNDS)]
         lines.append(figure("null system call, kernel in Python", "us", seconds, 5))
 
@@ -165,17 +98,11 @@ def kernel(folder: Path) -> list[Figure]:
 
 def table(lines: Sequence[Figure]) -> str:
     """The report for people."""
-    head = ("", "median", "spread", "native", "ratio", "qemu", "ratio", "target")
-    rows = [head]
-    for line in lines:
-        ratio = line.ratio is not None
-        missing = "-" if not ratio else "missing"
-        rows.append((
-            line.name, f"{line.median:.4g} {line.unit}", f"{line.low:.4g}..{line.high:.4g}",
-            f"{line.native:.4g}" if ratio else "-", f"{line.ratio:.2f}" if ratio else "-",
-            missing if line.qemu is None else f"{line.qemu:.4g}",
-            missing if line.qemu_ratio is None else f"{line.qemu_ratio:.2f}",
-            "-" if line.target is None else f"{line.target:g} {'met' if line.met else 'MISSED'}"))
+    head = ("", "median", "spread", "target")
+    rows = [head, *(
+        (line.name, f"{line.median:.4g} {line.unit}", f"{line.low:.4g}..{line.high:.4g}",
+         "-" if line.target is None else f"{line.target:g} {'met' if line.met else 'MISSED'}")
+        for line in lines)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     return "\n".join(
         "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width)
@@ -192,22 +119,25 @@ def host() -> dict[str, object]:
                 model = line.partition(":")[2].strip()
                 break
     return {"cpu": model, "cpus": os.cpu_count(), "linux": platform.release(),
-            "python": platform.python_version(), "qemu": shutil.which(QEMU) is not None}
+            "python": platform.python_version()}
 
 
-def bench(part: str, json_file: str | None) -> int:
+def bench(part: str, json_file: str | None, settings: core.Settings = core.USUAL) -> int:
     """Measure a part, or all; 0 even when a target is missed, for a benchmark is no test."""
     lines: list[Figure] = []
+    rows: list[core.Row] = []
+    missing: list[str] = []
     with tempfile.TemporaryDirectory(prefix="vx9-bench-") as name:
         folder = Path(name)
         if part in ("core", "all"):
-            lines += core(folder)
+            rows, missing = core.core(folder, settings, progress)
         if part in ("kernel", "all"):
-            lines += kernel(folder)
+            lines = kernel(folder)
     progress("")
     about = host()
     if json_file:
-        report = json.dumps({"host": about, "figures": [asdict(line) for line in lines]}, indent=2)
+        report = json.dumps({"host": about, "core": [asdict(row) for row in rows],
+                             "kernel": [asdict(line) for line in lines], "missing": missing}, indent=2)
         if json_file == "-":
             print(report)
             return 0
@@ -216,7 +146,10 @@ def bench(part: str, json_file: str | None) -> int:
         except OSError as error:
             raise Refusal(f"--json {json_file}: {error.strerror}") from None
     print(f"{about['cpu']}, {about['cpus']} cpus, Linux {about['linux']}, Python {about['python']}")
-    print(table(lines))
-    if not about["qemu"]:
-        print(f"{QEMU} is missing; to compare with it: apt-get install qemu-user")
+    if rows:
+        print(core.table(rows))
+    if lines:
+        print(table(lines))
+    for absent in missing:
+        print(absent)
     return 0

@@ -1,4 +1,4 @@
-/* The 36th Fibonacci number by recursion: calls and returns, and little else. */
+/* The 32nd Fibonacci number by recursion: calls and returns, and little else. */
 #include "work.h"
 
 static u32 __attribute__((noinline))
@@ -7,10 +7,15 @@ fib(u32 n)
     return n < 2 ? n : fib(n - 1) + fib(n - 2);
 }
 
-static volatile u32 n = 36;
+#ifdef TINY
+static volatile u32 n = 16;
+#else
+static volatile u32 n = 32;
+#endif
 
 u32
-work(void)
+work(int variant)
 {
+    (void)variant;
     return fib(n);
 }

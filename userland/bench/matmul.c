@@ -1,20 +1,18 @@
-/* Product of two 240x240 matrices of integers, six times: nested loops and addressing. */
+/* Product of two 96x96 matrices of integers, a few times: nested loops and addressing. */
+#define VARIANTS 16
 #include "work.h"
+#include "layouts.h"
 
-enum { N = 240, TIMES = 6 };
+enum { N = 96 };
 
 static u32 a[N][N], b[N][N], c[N][N];
 
-u32
-work(void)
+INLINE u32
+multiply(u32 times)
 {
-    u32 sum = 0;
-    int i, j, k, times;
+    u32 i, j, k;
 
-    for (i = 0; i < N; i++)
-        for (j = 0; j < N; j++)
-            a[i][j] = (u32)(i * j + 1), b[i][j] = (u32)(i - j);
-    for (times = 0; times < TIMES; times++) {
+    while (times--) {
         for (i = 0; i < N; i++)
             for (j = 0; j < N; j++) {
                 u32 x = 0;
@@ -25,6 +23,21 @@ work(void)
             }
         a[times][0] ^= c[N - 1 - times][5];
     }
+    return 0;
+}
+
+LAYOUTS(multiply)
+
+u32
+work(int variant)
+{
+    u32 sum = 0;
+    int i, j;
+
+    for (i = 0; i < N; i++)
+        for (j = 0; j < N; j++)
+            a[i][j] = (u32)(i * j + 1), b[i][j] = (u32)(i - j);
+    multiply_at[variant](TIMES(4));
     for (i = 0; i < N; i++)
         for (j = 0; j < N; j++)
             sum = sum * 31 + c[i][j];

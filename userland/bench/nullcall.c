@@ -2,11 +2,12 @@
 #include "work.h"
 
 u32
-work(void)
+work(int variant)
 {
     u32 bad = 0;
     int i;
 
+    (void)variant;
     for (i = 0; i < 20000; i++)
 #ifdef PLAN9
         bad |= (u32)call(28, 0, 0, 0, 0, 0);    /* notify */

@@ -1,7 +1,9 @@
-/* SHA-256 of 8 MB, as FIPS 180-4 writes it: rotations, additions, loads. */
+/* SHA-256 of 512 KB, as FIPS 180-4 writes it: rotations, additions, loads. */
+#define VARIANTS 16
 #include "work.h"
+#include "layouts.h"
 
-enum { CHUNK = 65536, CHUNKS = 128 };
+enum { CHUNK = 65536 };
 
 static const u32 k[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -15,12 +17,14 @@ static const u32 k[64] = {
 };
 
 static u8 data[CHUNK];
+static u32 state[8];
 
 #define ROTR(x, n) ((x) >> (n) | (x) << (32 - (n)))
 
-static void
-block(u32 *state, const u8 *p)
+INLINE u32
+block(u32 at)
 {
+    const u8 *p = data + at;
     u32 w[64], a = state[0], b = state[1], c = state[2], d = state[3];
     u32 e = state[4], f = state[5], g = state[6], h = state[7];
     int i;
@@ -43,19 +47,24 @@ block(u32 *state, const u8 *p)
     }
     state[0] += a, state[1] += b, state[2] += c, state[3] += d;
     state[4] += e, state[5] += f, state[6] += g, state[7] += h;
+    return 0;
 }
 
+LAYOUTS(block)
+
 u32
-work(void)
+work(int variant)
 {
-    u32 state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                    0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+    static const u32 first[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
     int chunk, i;
 
+    for (i = 0; i < 8; i++)
+        state[i] = first[i];
     for (i = 0; i < CHUNK; i++)
         data[i] = (u8)(i * 7 + (i >> 8));
-    for (chunk = 0; chunk < CHUNKS; chunk++)
+    for (chunk = 0; chunk < TIMES(8); chunk++)
         for (i = 0; i < CHUNK; i += 64)
-            block(state, data + i);
+            block_at[variant]((u32)i);
     return state[0] ^ state[7];
 }

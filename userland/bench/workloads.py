@@ -19,27 +19,29 @@ GUEST: Final = HERE.parent / "guest"  # the linker script and the a.out converte
 FLAGS: Final = ("-m32", "-ffreestanding", "-nostdlib", "-static", "-fno-pic", "-no-pie",
                 "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables",
                 "-Wl,--build-id=none")
+AS_WRITTEN: Final = ("-fno-align-loops", "-fno-align-jumps", "-fno-align-labels")
+GUEST_TEXT: Final = "0x1020"
+HOST_TEXT: Final = "0x10001020"  # at the same place of its page: the same layout
 RUN_LIMIT: Final = 120  # seconds that one run of a workload may take
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A source file, how it is optimised, and the most times native that it may take."""
+    """A source file and how it is compiled."""
 
     name: str
     source: str
-    optimise: str
-    target: float | None
+    flags: tuple[str, ...] = ("-O2",)
+    variants: int = 1  # as in the source
 
 
-WORKLOADS: Final = (
-    Workload("sha256", "sha256.c", "-O2", 1.10),
-    Workload("matmul", "matmul.c", "-O2", 1.10),
-    Workload("quicksort", "quicksort.c", "-O2", 1.25),
-    Workload("fib -O2", "fib.c", "-O2", 1.5),
-    Workload("fib -O1", "fib.c", "-O1", None),
-)
-NULL_CALL: Final = Workload("null call", "nullcall.c", "-O2", None)
+LOOPS: Final = Workload("simple loops", "loops.c", ("-O2", *AS_WRITTEN), 80)
+LOOP_NAMES: Final = ("registers", "total", "copy", "choose", "scan")  # sixteen layouts of each
+HOT: Final = Workload("hot code", "hot.c", variants=3)
+HOT_BLOCKS: Final = (3125 * 80, 12500 * 20, 131072 * 2)  # that one work() of each variant runs
+HOT_BLOCKS_TINY: Final = (31, 125, 1310)
+SORT: Final = Workload("sort", "quicksort.c")
+NULL_CALL: Final = Workload("null call", "nullcall.c")
 NULL_CALLS: Final = 20_000  # that nullcall.c makes
 
 
@@ -52,7 +54,7 @@ def compiler() -> str:
 
 
 def _compile(workload: Workload, out: Path, flags: tuple[str, ...]) -> Path:
-    command = [compiler(), *FLAGS, workload.optimise, *flags, "-o", str(out),
+    command = [compiler(), *FLAGS, *workload.flags, *flags, "-o", str(out),
                str(HERE / workload.source)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -61,16 +63,36 @@ def _compile(workload: Workload, out: Path, flags: tuple[str, ...]) -> Path:
     return out
 
 
-def native(workload: Workload, folder: Path) -> Path:
-    """The workload as a program for Linux."""
-    return _compile(workload, folder / f"{workload.name.replace(' ', '')}.elf", ())
+def _layout(folder: Path, text: str) -> str:
+    """The option for a linker script that lays a program out as the guest's, with text there.
+
+    guest.ld has the text begin at the next address that suits its most aligned function; the
+    a.out must have it begin right behind its header.
+    """
+    script = folder / f"{text}.ld"
+    if not script.exists():
+        generic = (GUEST / "guest.ld").read_text(encoding="ascii")
+        begin = f". = {GUEST_TEXT};\n    .text :"
+        if generic.count(begin) != 1:
+            raise Refusal(f"bench: guest.ld does not place the text at {GUEST_TEXT}")
+        script.write_text(generic.replace(begin, f".text {text} :"), encoding="ascii")
+    return "-Wl,-T," + str(script).replace(",", "\\,")
 
 
-def guest(workload: Workload, folder: Path) -> Path:
+def _file_name(workload: Workload) -> str:
+    return "".join(c for c in workload.name if c.isalnum() or c == "-")
+
+
+def native(workload: Workload, folder: Path, more: tuple[str, ...] = ()) -> Path:
+    """The workload as a program for Linux, laid out in memory as the guest's is."""
+    return _compile(workload, folder / f"{_file_name(workload)}.elf", (*more, _layout(folder, HOST_TEXT)))
+
+
+def guest(workload: Workload, folder: Path, more: tuple[str, ...] = ()) -> Path:
     """The workload as a Plan 9 a.out."""
-    name = workload.name.replace(" ", "")
+    name = _file_name(workload)
     linked = _compile(workload, folder / f"{name}.linked",
-                      ("-DPLAN9", "-Wl,-T," + str(GUEST / "guest.ld").replace(",", "\\,")))
+                      ("-DPLAN9", *more, _layout(folder, GUEST_TEXT)))
     out = folder / name
     converted = subprocess.run([sys.executable, "-P", str(GUEST / "mkaout.py"), str(linked), str(out)],
                                capture_output=True, text=True, check=False)
@@ -80,15 +102,26 @@ def guest(workload: Workload, folder: Path) -> Path:
     return out
 
 
-def figures(output: bytes, name: str) -> tuple[str, list[float]]:
-    """What a workload printed: its checksum and the seconds of each repeat but the first.
+@dataclass(frozen=True)
+class Run:
+    """What one run of a variant of a workload gave."""
 
-    The first repeat warms caches, and in the guest pays for translation.
-    """
+    checksum: str
+    first: float  # seconds: with cold caches, and in the guest with the time of translation
+    warm: list[float]  # the repeats after it
+
+
+def results(output: bytes, name: str, variants: int = 1) -> list[Run]:
+    """What a workload printed, by variants."""
     lines = [line.split() for line in output.decode("ascii", "replace").splitlines()]
-    if len(lines) < 2 or any(len(line) != 2 for line in lines):
+    repeats = len(lines) // variants
+    if repeats < 2 or len(lines) % variants or any(len(line) != 2 for line in lines):
         raise Refusal(f"bench: {name} printed {output[:200]!r} and no figures")
-    return lines[0][0], [int(line[1], 16) / 1e9 for line in lines[1:]]
+    found = []
+    for begin in range(0, len(lines), repeats):
+        seconds = [int(line[1], 16) / 1e9 for line in lines[begin:begin + repeats]]
+        found.append(Run(lines[begin + repeats - 1][0], seconds[0], seconds[1:]))
+    return found
 
 
 def run_host(command: list[str]) -> bytes:
