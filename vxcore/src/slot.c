@@ -266,7 +266,7 @@ slot_hot(int class)
 {
     int n = (int)(vx_class_size[class] / UNIT);
     uint64_t used, since = tick > HOT_AGE ? tick - HOT_AGE : 1;
-    return replaceable(0, n, since, &used) ? replace(0, n, class) : NULL;
+    return replaceable(0, n, class, since, &used) ? replace(0, n, class) : NULL;
 }
 
 static struct vx_slot *
