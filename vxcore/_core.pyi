@@ -50,7 +50,10 @@ class CodeCache:
 
     def flush(self) -> None: ...
     def stats(self) -> dict[str, int]:
-        """Counters: fragments, instructions, guest_bytes, host_bytes, lookups, links, flushes."""
+        """Counters: fragments, instructions, guest_bytes, host_bytes, lookups, links, flushes.
+
+        And refused: blocks that the verifier refused.  Each is a bug of ours, and a CoreError.
+        """
 
 class Memory:
     """A guest address space [0, limit): whole MemoryObjects mapped at page addresses.

@@ -86,6 +86,7 @@ cdef extern from "vx.h" nogil:
         int nwritable
         vx_slot *slot
     uint32_t vx_class_size[4]
+    int vx_aliased
     vx_memory *vx_memory_new(uint32_t limit, vx_cache *)
     void vx_memory_free(vx_memory *)
     int vx_memory_map(vx_memory *, uint32_t address, vx_object *, uint32_t prot)
@@ -125,4 +126,5 @@ cdef extern from "vx.h" nogil:
     int vx_trap_unsafe_signal()
     void vx_fpu_image(const vx_cpu *, uint8_t *image)
     uint64_t vx_bench_traps(vx_cpu *, int vector, uint64_t count)
+    int vx_verify_never
     uint64_t vx_bench_translate(vx_memory *, uint32_t start, uint32_t end, int rounds, int verified)

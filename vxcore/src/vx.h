@@ -67,6 +67,7 @@ struct vx_object {
     uint32_t reserve;
     int refs;
     int ncode;
+    uint32_t prots;    /* that it was ever mapped with */
     struct vx_cache **code;  /* the caches that hold translations of these bytes */
     uint8_t *watched;  /* for each page: translated, and so not writable in any slot; or 0 */
     uint32_t watched_from, watched_to;  /* pages that may be */
@@ -111,6 +112,7 @@ struct vx_memory {
     int computes;               /* used up its last quantum */
 };
 
+extern int vx_aliased;      /* some object was mapped executable here and writable there */
 extern uint64_t vx_layout;  /* bumped whenever any mapping or object size changes */
 
 enum { VX_NCLASS = 4, VX_GUARD = 0x10000 };
@@ -303,6 +305,7 @@ int vx_verify_entry(struct vx_cache *, uint32_t host);
 const char *vx_verify_why(const struct vx_cache *, uint32_t host, const uint8_t *code,
                           uint32_t count, uint32_t *bad);
 void vx_verify_forget(int chunk);  /* all that is in it */
+extern int vx_verify_never;        /* refuse every block: for tests */
 uint64_t vx_bench_translate(struct vx_memory *, uint32_t from, uint32_t to, int rounds,
                             int verified);
 
