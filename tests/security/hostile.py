@@ -7,13 +7,14 @@ ended the process.  The tests start it anew behind such a case.
 import json
 import re
 import sys
+import traceback
 from pathlib import Path
 
-from .guard import Broken, Guard, Room, machine, maps
+from vx9.vxcore import Cpu, Trap, TrapKind, _core
 
 from .cases import DATA, DATA_SIZE, DONE, KINDS, REGISTERS, Case, cases, value
-
-from vx9.vxcore import Cpu, Trap, TrapKind, _core
+from .guard import Broken, Guard, Room, machine, maps
+from .scenarios import Scenario, scenarios
 
 
 def say(**what: object) -> None:
@@ -96,11 +97,34 @@ def same_as_native(case: Case, cpu: Cpu) -> str:
     return "; ".join(f"{what} differ from native" for what in seen if seen[what] != native[what])
 
 
+def attempt(case: Case | Scenario, guard: Guard, room: Room) -> str:
+    """Do it, and look at the host; what is wrong."""
+    wrong, cpu = "", None
+    guard.victim.first_half()
+    if isinstance(case, Scenario):
+        try:
+            case.run()
+        except Exception:
+            wrong = traceback.format_exc()
+    else:
+        cpu = prepare(case, case.code + bytes([0xCD, DONE]), room)
+        trap = run(cpu, 4_000 if case.outcome == "TICK" else 1_000_000)
+        wrong = judge(case, cpu, trap)
+        if case.outcome == "NAT" and not wrong:
+            wrong = same_as_native(case, cpu)
+    for check in (lambda: guard.check(case, cpu), guard.victim.second_half):
+        try:
+            check()
+        except Broken as error:
+            wrong = f"{wrong}; {error}".lstrip("; ")
+    return wrong
+
+
 def main() -> None:
-    """Run the cases from the given one on."""
+    """Run everything, from the given number on."""
     guard = Guard(Path(sys.argv[1]), maps())
     first = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    every = cases(*sys.argv[3:4])
+    every = everything()
     room = Room()
     last = ""
     for number, case in enumerate(every[first:], first):
@@ -108,17 +132,11 @@ def main() -> None:
         if case.id != last and last:
             guard.check_maps()
         last = case.id
-        guard.victim.first_half()
-        cpu = prepare(case, case.code + bytes([0xCD, DONE]), room)
-        trap = run(cpu, 4_000 if case.outcome == "TICK" else 1_000_000)
-        wrong = judge(case, cpu, trap)
-        if case.outcome == "NAT" and not wrong:
-            wrong = same_as_native(case, cpu)
-        for check in (lambda: guard.check(case, cpu), guard.victim.second_half):  # noqa: B023
-            try:
-                check()
-            except Broken as error:
-                wrong = f"{wrong}; {error}".lstrip("; ")
-        say(done=number, wrong=wrong)
+        say(done=number, wrong=attempt(case, guard, room))
     guard.check_maps()
     say(end=len(every))
+
+
+def everything() -> list[Case | Scenario]:
+    """The cases of the table, then those of the scenarios."""
+    return [*cases(), *scenarios()]

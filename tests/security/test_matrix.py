@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from .cases import Case, build_probe, cases, child
+from .cases import Case, build_probe, child
+from .hostile import everything
 
 pytestmark = pytest.mark.guest
 
@@ -24,7 +25,7 @@ EACH = 3  # for every ID
 PATIENCE = 20  # seconds without a word from the process
 DEATHS = 20  # more are not looked into
 
-EVERY = cases()
+EVERY = everything()
 IDS = list(dict.fromkeys(case.id for case in EVERY))
 
 

@@ -13,6 +13,7 @@
 #include "vx.h"
 
 uint64_t vx_layout = 1;
+int vx_aliased;
 
 const uint32_t vx_class_size[VX_NCLASS] = {64u << 20, 256u << 20, 512u << 20, 1024u << 20};
 
@@ -135,6 +136,9 @@ vx_memory_map(struct vx_memory *m, uint32_t address, struct vx_object *o, uint32
     m->map[i] = (struct vx_mapping){address, prot, o};
     m->nmap++;
     m->nwritable += writable;
+    o->prots |= prot;
+    if (!writable && (o->prots & VX_WRITE) && (o->prots & VX_EXEC))
+        vx_aliased = 1;
     o->refs++;
     vx_layout++;
     return 0;
@@ -152,6 +156,8 @@ vx_memory_unmap(struct vx_memory *m, uint32_t address)
         m->nwritable--;
         if (m->own)
             vx_cache_flush(m->own);
+    } else if (m->map[i].prot & VX_EXEC) {
+        vx_cache_flush(m->cache);
     }
     m->nmap--;
     memmove(m->map + i, m->map + i + 1, (size_t)(m->nmap - i) * sizeof *m->map);
@@ -199,7 +205,7 @@ piece_in(struct vx_object *o, uint32_t offset, uint32_t n, void *arg)
     const uint8_t **p = arg;
     memcpy(vx_object_data(o) + offset, *p, n);
     *p += n;
-    if (o->watched)
+    if (o->ncode)
         vx_written(o, offset, n);
 }
 
