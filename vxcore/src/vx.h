@@ -68,7 +68,6 @@ struct vx_object {
     int refs;
     int ncode;
     uint32_t prots;    /* that it was ever mapped with */
-    uint32_t prots;    /* that it was ever mapped with */
     struct vx_cache **code;  /* the caches that hold translations of these bytes */
     uint8_t *watched;  /* for each page: translated, and so not writable in any slot; or 0 */
     uint32_t watched_from, watched_to;  /* pages that may be */
@@ -113,7 +112,6 @@ struct vx_memory {
     int computes;               /* used up its last quantum */
 };
 
-extern int vx_aliased;      /* some object was mapped executable here and writable there */
 extern int vx_aliased;      /* some object was mapped executable here and writable there */
 extern uint64_t vx_layout;  /* bumped whenever any mapping or object size changes */
 
