@@ -18,7 +18,9 @@ from vx9.vxcore._core import (
     Trap,
     TrapKind,
     capabilities,
+    harden,
     offer,
+    selftest,
 )
 
 __all__ = [
@@ -35,5 +37,7 @@ __all__ = [
     "Trap",
     "TrapKind",
     "capabilities",
+    "harden",
     "offer",
+    "selftest",
 ]

@@ -4,6 +4,7 @@ Nothing here knows Plan 9.  Addresses and sizes are in bytes; guest addresses ar
 unsigned 32-bit; a page is 4096 bytes.
 """
 
+import os
 from collections.abc import Iterable
 from typing import Final
 
@@ -166,4 +167,26 @@ def capabilities() -> dict[str, object]:
 
     'ldt': True; 'features': what guests are offered; 'host_features': what they could be;
     'unsafe_signal': the number of a signal whose handler would run on a guest's stack, or None.
+    """
+
+def selftest() -> dict[str, object]:
+    """Look at every wall; what was found, by name.  CoreError when one does not hold.
+
+    'ldt', 'code32', 'registers', 'nx', 'segments', 'altstack', 'handlers', 'wx', 'low_code':
+    True; 'int80': INT 0x80 is stopped (harden() sees to that); 'low': what else the host has
+    below 4 GiB, empty under a position-independent interpreter; 'walls': what harden() put up.
+    """
+def harden(
+    level: str = "calls", *, writable: Iterable[str | bytes | os.PathLike[str]] | None = None,
+    network: bool = False, children: bool = False, parent_death: bool = False,
+) -> dict[str, object]:
+    """Put up the walls behind the translator, for good, around this process; then selftest().
+
+    'entry' stops every system call from where guests run, and takes from the process new
+    privileges and memory that is writable and executable.  'calls' (the default) also takes all
+    system calls that vx9 does not make; with network=True sockets of every kind can be made,
+    with children=True other programs started, which inherit the walls.  writable: no file or
+    folder but those beneath these paths can be changed, as far as the kernel has Landlock, by
+    this thread and those that it starts from now on; so call it before other threads start.
+    parent_death: be killed when the parent ends.  A second call can only ask for the same again.
     """
