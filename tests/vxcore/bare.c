@@ -140,7 +140,7 @@ on_fault(int signal, void *info, struct context *c)
         record(c, TIMEOUT);
         out_of();
     }
-    byte *p = (byte *)before;
+    byte *p = before - h->text < h->text_size ? (byte *)before : 0;
     int popped = p && (*p == 0x9d || (*p == 0x66 && p[1] == 0x9d));
     int step = c->trap == 1 && (popped || (c->eflags & TF));
     if (c->eip - TOP < 0x100000) {

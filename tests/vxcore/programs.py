@@ -541,7 +541,9 @@ class Program:
             self.put(*narrow, 0x61)
         elif which == 2:
             self.put(0x55)
-            self.put(0xC8, 4 * rng.randrange(8), 0, rng.choice((0, 0, 1, 2)))
+            # Two levels read what EBP points to.
+            self.put(0xC8, 4 * rng.randrange(8), 0,
+                     rng.randrange(3 if EBP in self.pointer else 2))
             ebp = self.pointer.pop(EBP, None)
             if ebp is None or self.pointer:
                 free = self.free
@@ -678,7 +680,8 @@ class Program:
             self.put(0xBC)
             self.put32(rng.choice((0x10, DATA, DATA + DATA_SIZE, STACK, 0x03000000)))
             self.code += rng.choice((b"\x50", b"\x58", b"\xc3", b"\xe8\0\0\0\0", b"\xff\xd0",
-                                     b"\xc2\x08\0", b"\x60", b"\x61", b"\x9c", b"\x9d", b"\xc9"))
+                                     b"\xc2\x08\0", b"\x60", b"\x61", b"\x9c", b"\x9d",
+                                     b"\xbd\x10\0\0\0\xc9"))
             self.put(0xCD, END)
         elif which == 2:  # jump nowhere
             self.put(0xB8)

@@ -429,8 +429,8 @@ emit_indirect(struct emitter *e, struct step *s)
         put8(e, 0x68);
         put32(e, eip_after(e, s));
     }
-    keep_together(e, 2);
     record(e, eip, VX_FORWARD);
+    keep_together(e, 2);
     BYTES(e, 0x8d, 0x89);               /* lea 1-predicted(ecx), ecx */
     uint32_t site = e->n;
     put32(e, 1);
