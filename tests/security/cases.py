@@ -46,9 +46,10 @@ class Case(NamedTuple):
     loose: bool              # values of its own making may look like addresses
 
 
-def child(*arguments: object) -> list[str]:
-    """The arguments of Python for a process that runs main() of hostile.py."""
-    start = "import sys; sys.path.insert(0, sys.argv.pop(1)); from security.hostile import main; main()"
+def child(*arguments: object, what: str = "main") -> list[str]:
+    """The arguments of Python for a process that runs a function of hostile.py."""
+    start = ("import sys; sys.path.insert(0, sys.argv.pop(1)); "
+             f"from security import hostile; hostile.{what}()")
     return ["-P", "-c", start, str(HERE.parent), *map(str, arguments)]
 
 

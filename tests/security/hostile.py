@@ -1,4 +1,4 @@
-"""The process that runs hostile cases: main(), with PROBE and FIRST as its arguments.
+"""The process that runs hostile cases: main() or raw(), with PROBE and FIRST as its arguments.
 
 A line of JSON before each case and one after it, so that whoever reads them knows the case that
 ended the process.  The tests start it anew behind such a case.
@@ -10,7 +10,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from vx9.vxcore import Cpu, Trap, TrapKind, _core
+from vx9.vxcore import Cpu, Trap, TrapKind, _core, harden
 
 from .cases import DATA, DATA_SIZE, DONE, KINDS, REGISTERS, Case, cases, value
 from .guard import Broken, Guard, Room, machine, maps
@@ -112,12 +112,18 @@ def attempt(case: Case | Scenario, guard: Guard, room: Room) -> str:
         wrong = judge(case, cpu, trap)
         if case.outcome == "NAT" and not wrong:
             wrong = same_as_native(case, cpu)
+    return "; ".join(filter(None, (wrong, look(guard, case, cpu))))
+
+
+def look(guard: Guard, case: object = None, cpu: Cpu | None = None) -> str:
+    """What is wrong with the host, and with the victim."""
+    wrong = []
     for check in (lambda: guard.check(case, cpu), guard.victim.second_half):
         try:
             check()
         except Broken as error:
-            wrong = f"{wrong}; {error}".lstrip("; ")
-    return wrong
+            wrong.append(str(error))
+    return "; ".join(wrong)
 
 
 def main() -> None:
@@ -140,3 +146,24 @@ def main() -> None:
 def everything() -> list[Case | Scenario]:
     """The cases of the table, then those of the scenarios."""
     return [*cases(), *scenarios()]
+
+
+def raw() -> None:
+    """The cases of raw.tab, from the given number on: no judgement, but the walls behind it."""
+    guard = Guard(Path(sys.argv[1]), maps())
+    guard.any_segment = True  # the next entry loads those that count
+    harden()
+    first = int(sys.argv[2])
+    room = Room()
+    every = cases("raw.tab")
+    for number, case in enumerate(every[first:], first):
+        say(start=number)
+        guard.victim.first_half()
+        cpu = prepare(case, b"\0", room)
+        _core._publish_raw(cpu.memory, case.registers["at"], case.code)
+        trap = run(cpu)
+        outcome = "SAFE" if (trap.kind, trap.number) == (TrapKind.INT, DONE) else "TRAP"
+        wrong = look(guard)
+        say(done=number, outcome=outcome, trap=repr(trap), wrong=wrong)
+    guard.check_maps()
+    say(end=len(every))

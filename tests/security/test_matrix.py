@@ -5,95 +5,32 @@ one failure names its case, and the others are run all the same.
 """
 
 import collections
-import json
-import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
-from .cases import Case, build_probe, child
+from .cases import Case, build_probe
 from .hostile import everything
+from .listener import run_all
 
 pytestmark = pytest.mark.guest
 
 HERE = Path(__file__).parent
 WANTED = 2000  # concrete cases, at the least
 EACH = 3  # for every ID
-PATIENCE = 20  # seconds without a word from the process
-DEATHS = 20  # more are not looked into
 
 EVERY = everything()
 IDS = list(dict.fromkeys(case.id for case in EVERY))
 
 
-class Listener:
-    """One process that runs cases from the first on; reads what it says."""
-
-    def __init__(self, python: str, probe: Path, first: int) -> None:
-        self.process = subprocess.Popen(
-            [python, *child(probe, first)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
-        self.running: int | None = None
-        self.ended = False
-        self.wrong: dict[int, str] = {}
-        self.done = 0
-
-    def listen(self) -> str:
-        """Until it ends; what it said on stderr."""
-        assert self.process.stdout
-        said: list[str] = []
-        reader = threading.Thread(target=lambda: said.append(self.process.stderr.read()))
-        reader.start()
-        watch = threading.Timer(PATIENCE, self.process.kill)
-        watch.start()
-        for line in self.process.stdout:
-            watch.cancel()
-            watch = threading.Timer(PATIENCE, self.process.kill)
-            watch.daemon = True
-            watch.start()
-            what = json.loads(line)
-            if "start" in what:
-                self.running = what["start"]
-            elif "done" in what:
-                self.running = None
-                self.done += 1
-                if what["wrong"]:
-                    self.wrong[what["done"]] = what["wrong"]
-            else:
-                self.ended = True
-        self.process.wait()
-        watch.cancel()
-        reader.join()
-        return said[0]
-
-
-def run_all(python: str, probe: Path) -> dict[int, str]:
-    """All cases; what is wrong with which."""
-    wrong: dict[int, str] = {}
-    first = deaths = 0
-    while True:
-        listener = Listener(python, probe, first)
-        said = listener.listen()
-        wrong.update(listener.wrong)
-        if listener.ended:
-            return wrong
-        deaths += 1
-        last = listener.running
-        assert last is not None, f"the process ended between two cases: {said}"
-        wrong[last] = f"the process ended ({listener.process.returncode}): {said.strip()[-500:]}"
-        assert deaths < DEATHS, wrong
-        first = last + 1
-
-
 @pytest.fixture(scope="module")
 def wrong(tmp_path_factory):
     """By ID: the names of the cases that came out wrong, and how."""
-    found = run_all(sys.executable, build_probe(tmp_path_factory.mktemp("probe")))
+    said = run_all([sys.executable], build_probe(tmp_path_factory.mktemp("probe")), len(EVERY))
     by_id = collections.defaultdict(list)
-    for number, what in found.items():
+    for number, what in said.wrong().items():
         by_id[EVERY[number].id].append(f"{EVERY[number].name}: {what}; "
                                        f"expected {EVERY[number].outcome}")
     return by_id
