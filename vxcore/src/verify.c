@@ -400,14 +400,27 @@ static struct {
     uint32_t at;      /* offset */
     uint32_t target;  /* linear */
 } branch[VX_BLOCK_MAX / 2];
-/* As known, from host rounded down to 32.  Nothing but zeros between checks. */
-static uint32_t begin[VX_BLOCK_MAX / 32 + 1];
 
-/* What is wrong with it, and where, or NULL.  Leaves its beginnings in begin. */
+static const char no_place[] = "it lies where no code may";
+
+static int
+place_exists(uint32_t host, uint32_t count)
+{
+    return host >= VX_CODE_BASE + VX_PAGE && host - VX_CODE_BASE < VX_CODE_SIZE && count &&
+           count <= VX_BLOCK_MAX && count <= VX_CHUNK - (host - VX_CODE_BASE) % VX_CHUNK;
+}
+
+/*
+ * What is wrong with it, and where, or NULL.  Its beginnings go into begin, which is like
+ * known, from host rounded down to 32, and clear.
+ */
 static const char *
 check(const struct vx_cache *c, uint32_t host, const uint8_t *code, uint32_t count,
-      uint32_t *bad)
+      uint32_t *begin, uint32_t *bad)
 {
+    static int ready;
+    if (!ready)
+        learn(), ready = 1;
     uint32_t skew = host % 32, nbranch = 0, at = 0, what = 0;
     while (at < count) {
         const uint8_t *p = code + at;
@@ -453,27 +466,14 @@ check(const struct vx_cache *c, uint32_t host, const uint8_t *code, uint32_t cou
     return NULL;
 }
 
-static const char *
-check_all(const struct vx_cache *c, uint32_t host, const uint8_t *code, uint32_t count,
-          uint32_t *bad)
-{
-    static int ready;
-    if (!ready)
-        learn(), ready = 1;
-    *bad = 0;
-    if (host < VX_CODE_BASE + VX_PAGE || host - VX_CODE_BASE >= VX_CODE_SIZE || count == 0 ||
-        count > VX_BLOCK_MAX || count > VX_CHUNK - (host - VX_CODE_BASE) % VX_CHUNK)
-        return "it lies where no code may";
-    return check(c, host, code, count, bad);
-}
-
 const char *
 vx_verify_why(const struct vx_cache *c, uint32_t host, const uint8_t *code, uint32_t count,
               uint32_t *bad)
 {
-    const char *why = check_all(c, host, code, count, bad);
+    static uint32_t begin[VX_BLOCK_MAX / 32 + 1];
+    *bad = 0;
     memset(begin, 0, sizeof begin);
-    return why;
+    return place_exists(host, count) ? check(c, host, code, count, begin, bad) : no_place;
 }
 
 /* ---- publication ---- */
@@ -518,24 +518,21 @@ vx_verify(struct vx_cache *c, uint32_t host, const uint8_t *code, uint32_t count
 {
     if (c == trusted)
         return 0;
-    uint32_t bad, in_arena = host - VX_CODE_BASE, i = in_arena / VX_CHUNK;
-    const char *why = check_all(c, host, code, count, &bad);
-    if (why == NULL && ((owner[i] && owner[i] != c) || in_arena % VX_CHUNK < used[i])) {
-        why = "it lies on other code";
-        bad = 0;
-    }
+    uint32_t bad = 0, in_arena = host - VX_CODE_BASE, i = in_arena / VX_CHUNK;
+    if (!place_exists(host, count))
+        return refuse(c, host, 0, code, 0, no_place);
+    if ((owner[i] && owner[i] != c) || in_arena % VX_CHUNK < used[i])
+        return refuse(c, host, 0, code, count, "it lies on other code");
+    const char *why = check(c, host, code, count, known + in_arena / 32, &bad);
     if (vx_verify_never)
         why = "a test asks for it";
     if (why) {
-        memset(begin, 0, sizeof begin);
+        for (uint32_t at = in_arena; at < in_arena + count; at++)
+            known[at / 32] &= ~(1u << at % 32);
         return refuse(c, host, bad, code, count, why);
     }
     owner[i] = c;
     used[i] = in_arena % VX_CHUNK + count;
-    for (uint32_t k = 0; k < (host % 32 + count + 31) / 32; k++) {
-        known[in_arena / 32 + k] |= begin[k];
-        begin[k] = 0;
-    }
     return 0;
 }
 
