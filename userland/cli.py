@@ -55,7 +55,8 @@ class Common(argparse.Namespace):
 
     def __init__(self) -> None:
         super().__init__(bind=[], root=None, rw=False, env=[], inherit_env=False, cwd=None,
-                         memory=None, user=None, strace=False, strace_out=None, line=None)
+                         memory=None, user=None, strace=False, strace_out=None, line=None,
+                         no_walls=False)
 
 
 class Gather(argparse.Action):
@@ -85,6 +86,8 @@ def common_options(parser: argparse.ArgumentParser, start: Common) -> None:
     add("--user", metavar="NAME", help="the guest's user name (glenda)")
     add("--strace", action="store_true", help="print every system call on stderr")
     add("--strace-out", metavar="FILE", help="print them to FILE instead")
+    add("--no-walls", action="store_true",
+        help="without the walls behind the sandbox, to debug vx9 itself")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

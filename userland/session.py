@@ -59,9 +59,28 @@ def check_root(options: argparse.Namespace) -> str | None:
     return os.path.abspath(options.root)
 
 
+def walls(options: argparse.Namespace, wanted: Sequence[Grant], writable: Sequence[str]) -> None:
+    """Take from this process what it does not need, for good: docs/security.md."""
+    if options.no_walls:
+        return
+    from vx9 import vxcore
+
+    if options.root is not None and options.rw:
+        writable = [*writable, os.path.abspath(options.root)]
+    terminals = [path for path in ("/dev/tty", "/dev/pts", "/dev/null") if os.path.exists(path)]
+    try:
+        vxcore.harden(writable=[*terminals, *writable, *(g.host for g in wanted if g.rw)])
+    except vxcore.CoreError as error:
+        raise Refusal(f"{error}; --no-walls goes without") from None
+
+
 @contextlib.contextmanager
-def kernel(options: argparse.Namespace, extra: Sequence[Grant] = ()) -> "Iterator[Kernel]":
-    """A running kernel with everything granted; stopped at the end."""
+def kernel(options: argparse.Namespace, extra: Sequence[Grant] = (),
+           writable: Sequence[str] = ()) -> "Iterator[Kernel]":
+    """A running kernel with everything granted, and vx9's own writable files; stopped at the end.
+
+    From then on this process cannot start programs, nor change any other file of the host.
+    """
     root = check_root(options)
     wanted = requested(options, os.getcwd(), extra)
     from vx9.fs.errors import PlanError
@@ -71,6 +90,7 @@ def kernel(options: argparse.Namespace, extra: Sequence[Grant] = ()) -> "Iterato
     with trace_sink(options) as sink:
         user = options.user or USER
         running = Kernel(memory=options.memory, user=user, strace=sink, image=entries(user))
+        walls(options, wanted, writable)  # before there are other threads
         running.start()
         try:
             if root is not None:

@@ -89,12 +89,21 @@ def restored_terminal() -> Iterator[None]:
         termios.tcsetattr(0, termios.TCSADRAIN, saved)
 
 
+def history_folder() -> list[str]:
+    """Where the history is written, as a list that may be empty."""
+    from vx9.userland.terminal.prompt import history_file
+
+    path = history_file()
+    return [str(path.parent)] if path else []
+
+
 def shell(options: argparse.Namespace) -> int:
     """vx9, vx9 -c LINE, and vx9 with commands on standard input; the status of the last command."""
     from vx9.userland.terminal.guests import Guests
 
     typed = options.line is None and usable_terminal()
-    with own_group() if typed else contextlib.nullcontext(), session.kernel(options) as kernel:
+    with own_group() if typed else contextlib.nullcontext(), session.kernel(
+            options, writable=history_folder() if typed else ()) as kernel:
         guests = Guests(kernel, options)
         environment = grants.environment(os.environ, options.env, options.inherit_env,
                                          options.user or session.USER, session.TMP)

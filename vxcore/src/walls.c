@@ -100,7 +100,8 @@ static const struct {
          SYS_timer_getoverrun, SYS_timer_delete, SYS_clock_gettime, SYS_clock_getres,
          SYS_gettimeofday, SYS_time),
     /* Who and where we are. */
-    SAME(ALLOW, SYS_getpid, SYS_getppid, SYS_getpgrp, SYS_getpgid, SYS_getsid, SYS_getuid,
+    SAME(ALLOW, SYS_getpid, SYS_getppid, SYS_getpgrp, SYS_getpgid, SYS_setpgid, SYS_getsid,
+         SYS_getuid,
          SYS_geteuid, SYS_getgid, SYS_getegid, SYS_getgroups, SYS_getresuid, SYS_getresgid,
          SYS_uname, SYS_sysinfo, SYS_getrusage, SYS_getrlimit, SYS_times, SYS_getrandom,
          SYS_getpriority, SYS_sched_getscheduler, SYS_sched_getparam, SYS_capget),
@@ -114,7 +115,7 @@ static const struct {
          SYS_setpriority, SYS_sched_setscheduler, SYS_sched_setparam, SYS_chown, SYS_fchown,
          SYS_lchown, SYS_fchownat, SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr, SYS_getxattr,
          SYS_lgetxattr, SYS_fgetxattr, SYS_listxattr, SYS_llistxattr, SYS_flistxattr, SYS_mknod,
-         SYS_mknodat, SYS_setpgid, SYS_setsid, SYS_mlockall, SYS_sync, SYS_syncfs, SYS_setuid,
+         SYS_mknodat, SYS_setsid, SYS_mlockall, SYS_sync, SYS_syncfs, SYS_setuid,
          SYS_setgid, SYS_setreuid, SYS_setregid, SYS_setresuid, SYS_setresgid, SYS_setgroups),
     SAME(UNKNOWN, SYS_clone3 /* its flags are in memory, where no filter can look */),
     SAME(IF_NOT_WX, SYS_mmap, SYS_mprotect),
@@ -281,7 +282,7 @@ make_filter(struct program *p, unsigned walls)
         answers[SYS_socket] = ALLOW;
     if (walls & VX_WALL_CHILDREN_OPEN) {
         static const uint16_t calls[] = {SYS_fork, SYS_vfork, SYS_clone, SYS_clone3, SYS_execve,
-                                         SYS_execveat, SYS_kill, SYS_setpgid, SYS_setsid};
+                                         SYS_execveat, SYS_kill, SYS_setsid};
         for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
             answers[calls[i]] = ALLOW;
     }
