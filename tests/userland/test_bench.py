@@ -64,6 +64,14 @@ def test_the_ratio_is_the_median_of_the_rounds_ratios_on_the_worst_layout(monkey
     assert (row.met, row.aim_met, row.qemu, row.wasm) == (False, False, None, 1.25)
 
 
+@pytest.mark.parametrize(("ours", "native", "met"), [(1.9, 1.0, True), (1.7, 1.9, False),
+                                                     (1.7, 1.1, None)])
+def test_cores_are_not_judged_when_there_is_one_only(compiler, monkeypatch, tmp_path, ours, native, met):
+    monkeypatch.setattr(core.events, "two_cores", lambda *_: ([ours], [native]))
+    row = core.cores_row(tmp_path, TINY, quiet)
+    assert (row.value, row.target, row.met) == (ours, 1.8, met)
+
+
 def test_the_mean_is_over_what_vx32_has_a_figure_for():
     rows = [core.Row(str(i), "x", value, value, value) for i, value in enumerate((1.0, 2.0, 50.0))]
     cases = [core.Case(core.SORT, 1, 1, vx32) for vx32 in (2.0, 4.0, None)]
