@@ -3,6 +3,7 @@
 #   make shell    an interactive Plan 9 shell            make check    style and types
 #   make test     all tests (ARGS='-k name' to choose)   make bench    the benchmarks
 #   make clean    remove what was built                  make dist     sdist and wheel in dist/
+#   make fuzz     fuzz the core, TIME=60 seconds for each target (needs clang)
 #
 # PYTHON=/path/to/python3 chooses the interpreter (3.11 or later).
 # Only relative names: the tree may lie in a folder with blanks in its name.
@@ -20,7 +21,7 @@ ifneq ($(shell cat $(VENV)/here 2>/dev/null),$(CURDIR))
 MOVED = moved
 endif
 
-.PHONY: shell test check bench dist clean moved
+.PHONY: shell test check bench fuzz dist clean moved
 
 shell: $(VENV)/installed
 	@$(RUN) vx9 $(ARGS)
@@ -38,6 +39,10 @@ check: $(VENV)/installed-check
 
 bench: $(VENV)/installed
 	@$(RUN) vx9 bench $(ARGS)
+
+TIME ?= 60
+fuzz: $(VENV)/installed
+	$(VENV)/bin/python -P tests/fuzz/fuzz.py --time $(TIME) $(ARGS)
 
 dist: $(VENV)/installed-check
 	$(RUN) build

@@ -118,9 +118,13 @@ def difference(a: Outcome, b: Outcome,
 
 
 def _beyond(core: Outcome, other: Outcome) -> bool:
-    """An access that goes on at 0: a fault at its address for us, for a flat segment a #SS or #GP."""
+    """An access at the end of the 4 GiB, which may go on at 0: beyond a limit for us.
+
+    For a flat segment it is a #SS or #GP, or a fault somewhere in it (PUSHA makes eight).
+    """
     return (core.trap[0] == K.FAULT and core.trap[2] > 0xFFFFFF00
-            and other.trap[0] in (K.STACK, K.PROTECTION))
+            and (other.trap[0] in (K.STACK, K.PROTECTION)
+                 or (other.trap[0] == K.FAULT and other.trap[2] > 0xFFFFFF00)))
 
 
 def _trap(trap: tuple[int, int, int, bool]) -> str:

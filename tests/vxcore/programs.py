@@ -87,6 +87,8 @@ class Form:
         first = kinds[0] if kinds else ""
         self.reg = next((o for o in kinds if o[0] == "G"), "")
         self.rm = next((o for o in kinds if o[0] in "ER"), "")
+        if row.name == "pextrb":  # a byte of memory, but a register of four
+            self.rm = first = "Ed"
         self.opcode_reg = next((o for o in kinds if o[0] == "Z"), "")
         both = row.name in WRITES_BOTH
         self.reg_written = self.writes and (self.reg == first or both)

@@ -4,3 +4,6 @@
  * does use them; hence a pragma and not a compiler flag.)
  */
 #pragma GCC target("general-regs-only")
+#if defined __clang__ && defined __SSE__
+#error "clang does not know that pragma: use gcc, or clang with -mgeneral-regs-only"
+#endif
