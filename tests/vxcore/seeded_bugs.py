@@ -91,8 +91,8 @@ SEEDS = (
     misread("66 does not shorten an immediate", "66b83412 cd80c00001" + LOOP,
             "if (k > 0 && q[0] == 0x66 && in->imm_size == 2) in->length = (uint8_t)(k += 2)"),
     seed("an instruction loses its last byte", "-", TRANSLATE,
-         "        e->n += vx_insn_copy(&s->in, p, e->code + e->n);",
-         "e->n += vx_insn_copy(&s->in, p, e->code + e->n) - (s->in.length > 1);"),
+         "        emit_step(e, &e->step[i]);",
+         "emit_step(e, &e->step[i]); e->n -= e->step[i].in.action == VX_A_COPY;"),
     seed("an indirect jump takes a byte too many", "ff2485000001cd" + LOOP, TRANSLATE,
          "«(uint32_t)s->in.length - modrm - 1»", "(uint32_t)s->in.length - modrm"),
     # Branches.

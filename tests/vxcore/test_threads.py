@@ -5,7 +5,18 @@ import threading
 
 import pytest
 
-from vx9.vxcore import EXEC, READ, WRITE, CodeCache, CoreError, Cpu, Memory, MemoryObject, TrapKind
+from vx9.vxcore import (
+    EXEC,
+    READ,
+    WRITE,
+    CodeCache,
+    CoreError,
+    Cpu,
+    Memory,
+    MemoryObject,
+    TrapKind,
+    _core,
+)
 
 from .elf32 import machine
 
@@ -133,3 +144,30 @@ def test_too_many_threads():
     assert refused
     assert all("at most 4" in text for text in refused)
     in_threads(lambda: cpus[0].run(1))  # ended threads gave their places back
+
+
+def test_full_arena_and_many_texts_in_threads():
+    """Making room waits for the other threads, and they translate meanwhile."""
+    fragments = 3000
+
+    def run_all(increment: bytes, register: str) -> None:
+        cpus = []
+        for _ in range(5):
+            text = MemoryObject(42 * fragments + 2)
+            text.write(0, (increment * 40 + b"\xeb\x00") * fragments + b"\xcd\x40")
+            memory = Memory(32 << 20)
+            memory.map(0x10000, text, READ | EXEC)
+            cpus.append(Cpu(memory))
+        for turn in range(1, 4):
+            for cpu in cpus:
+                cpu.eip = 0x10000
+                finish(cpu)
+                assert getattr(cpu, register) == turn * 40 * fragments
+                assert cpu.eax + cpu.ebx + cpu.edx == turn * 40 * fragments
+
+    _core._limit_arena(3)
+    try:
+        in_threads(lambda: run_all(b"\x40", "eax"), lambda: run_all(b"\x43", "ebx"),
+                   lambda: run_all(b"\x42", "edx"))
+    finally:
+        _core._limit_arena(1 << 20)

@@ -245,26 +245,52 @@ victim(struct vx_cache *not, uint32_t entries)
     return best;
 }
 
+/* Flush an idle cache, which other threads may run or let go of while this waits for them. */
+static void
+evict(struct vx_cache *c)
+{
+    c->refs++;
+    flush(c, 0);
+    vx_cache_unref(c);
+}
+
+/* A pair of tables that is nobody's, or -1: all are of caches that run. */
+static int
+free_table(struct vx_cache *c)
+{
+    for (;;) {
+        for (int i = 0; i < VX_NTABLE; i++)
+            if (table_owner[i] == NULL)
+                return i;
+        struct vx_cache *old = victim(c, 0);
+        if (old == NULL)
+            return -1;
+        old->refs++;
+        evict(old);
+        if (!old->running && old->table >= 0) {
+            table_owner[old->table] = NULL;
+            old->table = -1;
+            old->jump = old->back = NULL;
+        }
+        vx_cache_unref(old);
+    }
+}
+
 int
 vx_cache_activate(struct vx_cache *c)
 {
     c->used = ++tick;
     if (c->table >= 0)
         return 0;
-    int i = 0;
-    while (i < VX_NTABLE && table_owner[i])
-        i++;
-    if (i == VX_NTABLE) {
-        struct vx_cache *old = victim(c, 0);
-        if (old == NULL)
-            return -ENOSPC;
-        flush(old, 0);
-        i = old->table;
-        old->table = -1;
-        old->jump = old->back = NULL;
-    }
+    c->running++;  /* so that it is no victim while this waits */
     /* Code made for another table holds its address. */
     vx_cache_flush(c);
+    int i = free_table(c);
+    c->running--;
+    if (c->table >= 0)
+        return 0;  /* by another thread, meanwhile */
+    if (i < 0)
+        return -ENOSPC;
     c->nset = 0;
     table_owner[i] = c;
     c->table = i;
@@ -344,7 +370,7 @@ chunk_take(struct vx_cache *c)
         struct vx_cache *old = victim(c, 1);
         if (old == NULL)
             return -ENOSPC;
-        flush(old, 0);
+        evict(old);
     }
 }
 

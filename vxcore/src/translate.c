@@ -24,6 +24,7 @@ enum {
     MAX_INSNS = 96,
     MAX_BYTES = 1024,      /* of guest code in one fragment */
     INSN_ROOM = 128,       /* most that one instruction becomes, its stub included */
+    MOST_ROOM = (MAX_INSNS + 2) * INSN_ROOM,
     LINE = 64,             /* of the processor's code fetch */
     FRAGMENT_ALIGN = 32,
     EXIT_SIZE = 18,
@@ -621,20 +622,19 @@ begin(struct emitter *e, struct vx_cache *c, uint32_t eip)
 
 static struct emitter emitter;  /* under vx_lock */
 
-/* Scan what may be written meanwhile: nobody writes until it is watched. */
+/* Scan what may be written, while all guests are stopped: until it is watched. */
 static int
 scan_writable(struct emitter *e, struct vx_memory *m, uint32_t *bad)
 {
-    vx_stop();
     int err = scan(e, m, bad);
     if (err == 0)
         err = vx_watch(m, e->cache, e->eip, e->end > e->eip ? e->end - e->eip : 1);
-    vx_go();
     return err;
 }
 
+/* With MOST_ROOM in the cache, so that nothing in here waits for other threads. */
 static int
-translate(struct vx_memory *m, struct vx_cache *c, uint32_t eip, int landing, uint32_t *host,
+build(struct vx_memory *m, struct vx_cache *c, uint32_t eip, int landing, uint32_t *host,
           uint32_t *bad)
 {
     struct emitter *e = &emitter;
@@ -666,6 +666,26 @@ translate(struct vx_memory *m, struct vx_cache *c, uint32_t eip, int landing, ui
     return 0;
 }
 
+/*
+ * What may wait for other threads, and let them use the emitter and change the caches, comes
+ * first: stopping guests, and making room.
+ */
+static int
+translate(struct vx_memory *m, struct vx_cache *c, uint32_t eip, int landing, uint32_t *host,
+          uint32_t *bad)
+{
+    uint32_t base;
+    int writable = c == m->own;
+    if (writable)
+        vx_stop();
+    int err = vx_cache_room(c, MOST_ROOM, LINE, &base);
+    if (err == 0)
+        err = build(m, c, eip, landing, host, bad);
+    if (writable)
+        vx_go();
+    return err;
+}
+
 int
 vx_translate(struct vx_memory *m, struct vx_cache *c, uint32_t eip, uint32_t *host, uint32_t *bad)
 {
@@ -677,15 +697,17 @@ vx_translate_once(struct vx_memory *m, struct vx_cache *c, uint32_t eip, uint32_
                   uint32_t *bad)
 {
     struct emitter *e = &emitter;
+    uint32_t base;
+    int err = vx_cache_room(c, 2 * INSN_ROOM, FRAGMENT_ALIGN, &base);
+    if (err < 0)
+        return err;
     begin(e, c, eip);
+    e->base = base;
     e->most = 1;
-    int err = scan(e, m, bad);
+    err = scan(e, m, bad);
     if (err < 0)
         return err;
     mark(e);
-    err = vx_cache_room(c, 2 * INSN_ROOM, FRAGMENT_ALIGN, &e->base);
-    if (err < 0)
-        return err;
     emit(e);
     err = e->failed ? -ENOMEM : vx_cache_publish(c, e->base, e->code, e->n, e->record);
     *host = e->base + e->step[0].host;
@@ -703,12 +725,15 @@ int
 vx_landing(struct vx_cache *c, uint32_t eip, uint32_t host, int back)
 {
     struct emitter *e = &emitter;
-    begin(e, c, eip);
-    int err = vx_cache_room(c, INSN_ROOM, 16, &e->base);
-    if (err == -EAGAIN)
+    uint64_t generation = c->generation;
+    uint32_t base;
+    int err = vx_cache_room(c, INSN_ROOM, 16, &base);
+    if (err == -EAGAIN || (err == 0 && c->generation != generation))
         return 0;  /* flushed: there will be another miss */
     if (err < 0)
         return err;
+    begin(e, c, eip);
+    e->base = base;
     (back ? emit_return_landing : emit_landing)(e, eip);
     put8(e, 0xe9);
     put32(e, host - (e->base + e->n + 4));
