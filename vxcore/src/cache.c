@@ -170,6 +170,7 @@ give_back(struct vx_cache *c, int keep)
     if (!keep)
         c->chunk = -1;
     c->nentry = c->nrecord = c->nexit = 0;
+    memset(c->may_have, 0, sizeof c->may_have);
     if (c->capentry)
         memset(c->entry, 0, c->capentry * sizeof *c->entry);
 }
@@ -346,6 +347,7 @@ enter(struct vx_cache *c, uint32_t eip, uint32_t host)
         c->capentry = cap;
     }
     insert(c->entry, c->capentry, (struct vx_entry){eip, host});
+    c->may_have[eip % VX_TABLE_ENTRIES / 8] |= (uint8_t)(1 << eip % 8);
     c->nentry++;
     return 0;
 }
@@ -421,11 +423,13 @@ vx_cache_exit(struct vx_cache *c, const struct vx_exit *x)
 }
 
 int
-vx_cache_record(struct vx_cache *c, struct vx_record r)
+vx_cache_records(struct vx_cache *c, const struct vx_record *r, uint32_t n)
 {
-    if (grow(&c->record, c->nrecord, &c->caprecord, sizeof *c->record) < 0)
-        return -ENOMEM;
-    c->record[c->nrecord++] = r;
+    while (c->nrecord + n > c->caprecord)
+        if (grow(&c->record, c->caprecord, &c->caprecord, sizeof *c->record) < 0)
+            return -ENOMEM;
+    memcpy(c->record + c->nrecord, r, n * sizeof *r);
+    c->nrecord += n;
     return 0;
 }
 

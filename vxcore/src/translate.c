@@ -54,16 +54,17 @@ struct emitter {
     uint32_t eip;          /* of the fragment */
     uint32_t base;         /* linear address of the block */
     uint32_t n;            /* bytes emitted */
-    uint32_t record;       /* first of the block */
     uint32_t landing;      /* offset of the landing, if there is one */
     int failed;
     int nstep, nfixup;
+    uint32_t nrecord;
     int most;              /* steps to take */
     uint32_t end;          /* guest address after the last step */
     int open;              /* the last step falls through */
     uint8_t guest[MAX_BYTES + 16];
     struct step step[MAX_INSNS];
     struct fixup fixup[2 * MAX_INSNS];
+    struct vx_record record[8 * (MAX_INSNS + 2)];
     uint8_t code[VX_BLOCK_MAX + VX_VERIFY_SEES];
 };
 
@@ -94,9 +95,7 @@ put32(struct emitter *e, uint32_t v)
 static void
 record(struct emitter *e, uint32_t eip, int how)
 {
-    struct vx_record r = {(uint16_t)e->n, (uint16_t)how, eip};
-    if (vx_cache_record(e->cache, r) < 0)
-        e->failed = 1;
+    e->record[e->nrecord++] = (struct vx_record){(uint16_t)e->n, (uint16_t)how, eip};
 }
 
 static void
@@ -226,7 +225,8 @@ scan(struct emitter *e, struct vx_memory *m, uint32_t *bad)
     uint32_t at = 0;
     e->open = 1;
     while (e->nstep < e->most && at < MAX_BYTES) {
-        if (at && vx_cache_find(e->cache, e->eip + at))
+        if (at && vx_cache_may_have(e->cache, e->eip + at) &&
+            vx_cache_find(e->cache, e->eip + at))
             break;
         struct step *s = &e->step[e->nstep];
         int length = vx_decode(e->guest + at, n - at, vx_features, &s->in);
@@ -462,7 +462,12 @@ emit_step(struct emitter *e, struct step *s)
     s->host = (uint16_t)e->n;
     switch (s->in.action) {
     case VX_A_COPY:
-        e->n += vx_insn_copy(&s->in, p, e->code + e->n);
+        if (s->in.start == 0) {  /* nearly always: a copy of fixed size is two moves */
+            memcpy(e->code + e->n, p, 16);
+            e->n += s->in.length;
+        } else {
+            e->n += vx_insn_copy(&s->in, p, e->code + e->n);
+        }
         break;
     case VX_A_JCC:
         emit_jcc(e, s);
@@ -548,11 +553,18 @@ emit(struct emitter *e)
 /* ---- publish ---- */
 
 static int
+publish_block(struct emitter *e)
+{
+    struct vx_cache *c = e->cache;
+    uint32_t first = c->nrecord;
+    int err = e->failed ? -ENOMEM : vx_cache_records(c, e->record, e->nrecord);
+    return err < 0 ? err : vx_cache_publish(c, e->base, e->code, e->n, first);
+}
+
+static int
 publish(struct emitter *e)
 {
-    if (e->failed)
-        return -ENOMEM;
-    int err = vx_cache_publish(e->cache, e->base, e->code, e->n, e->record);
+    int err = publish_block(e);
     for (int i = 0; i < e->nstep && err == 0; i++) {
         struct step *s = &e->step[i];
         uint32_t eip = eip_of(e, s);
@@ -615,8 +627,8 @@ begin(struct emitter *e, struct vx_cache *c, uint32_t eip)
     e->cache = c;
     e->eip = eip;
     e->n = 0;
-    e->record = c->nrecord;
     e->failed = e->nstep = e->nfixup = 0;
+    e->nrecord = 0;
     e->most = MAX_INSNS;
 }
 
@@ -709,7 +721,7 @@ vx_translate_once(struct vx_memory *m, struct vx_cache *c, uint32_t eip, uint32_
         return err;
     mark(e);
     emit(e);
-    err = e->failed ? -ENOMEM : vx_cache_publish(c, e->base, e->code, e->n, e->record);
+    err = publish_block(e);
     *host = e->base + e->step[0].host;
     return err;
 }
@@ -737,7 +749,7 @@ vx_landing(struct vx_cache *c, uint32_t eip, uint32_t host, int back)
     (back ? emit_return_landing : emit_landing)(e, eip);
     put8(e, 0xe9);
     put32(e, host - (e->base + e->n + 4));
-    err = e->failed ? -ENOMEM : vx_cache_publish(c, e->base, e->code, e->n, e->record);
+    err = publish_block(e);
     return err < 0 ? err : vx_cache_set(c, eip, back, e->base + e->landing);
 }
 

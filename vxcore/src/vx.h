@@ -233,6 +233,7 @@ struct vx_cache {
     int table;                /* index of its pair of tables, or -1 */
     uint32_t *jump, *back;    /* for jumps and for returns, writable view */
     int chunk;                /* being filled, or -1 */
+    uint8_t may_have[VX_TABLE_ENTRIES / 8];  /* by the low bits of eip: an entry may be there */
     uint32_t nentry, capentry;
     struct vx_entry *entry;   /* hash by eip, open addressing */
     uint32_t nrecord, caprecord;
@@ -265,11 +266,16 @@ void vx_cache_flush(struct vx_cache *);
 int vx_cache_set(struct vx_cache *, uint32_t eip, int back, uint32_t host);
 int vx_cache_activate(struct vx_cache *);  /* give it a jump table */
 uint32_t vx_cache_find(struct vx_cache *, uint32_t eip);  /* host address, or 0 */
+static inline int
+vx_cache_may_have(const struct vx_cache *c, uint32_t eip)  /* 0: it has not */
+{
+    return c->may_have[eip % VX_TABLE_ENTRIES / 8] >> eip % 8 & 1;
+}
 int vx_cache_enter(struct vx_cache *, uint32_t eip, uint32_t host);
 /* Room for count bytes of code at *host, or -ENOSPC: flushed instead, start over. */
 int vx_cache_room(struct vx_cache *, uint32_t count, uint32_t align, uint32_t *host);
 int vx_cache_exit(struct vx_cache *, const struct vx_exit *);  /* its index, or -ENOMEM */
-int vx_cache_record(struct vx_cache *, struct vx_record);
+int vx_cache_records(struct vx_cache *, const struct vx_record *, uint32_t n);
 /* Change the field of a branch in emitted code, of four bytes and of one. */
 int vx_cache_patch(struct vx_cache *, uint32_t host, uint32_t value);
 int vx_cache_patch_byte(struct vx_cache *, uint32_t host, uint8_t value);

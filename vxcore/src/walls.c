@@ -282,7 +282,8 @@ make_filter(struct program *p, unsigned walls)
         answers[SYS_socket] = ALLOW;
     if (walls & VX_WALL_CHILDREN_OPEN) {
         static const uint16_t calls[] = {SYS_fork, SYS_vfork, SYS_clone, SYS_clone3, SYS_execve,
-                                         SYS_execveat, SYS_kill, SYS_setsid};
+                                         SYS_execveat, SYS_kill, SYS_setsid,
+                                         SYS_arch_prctl /* a program's first thread */};
         for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
             answers[calls[i]] = ALLOW;
     }
@@ -406,8 +407,8 @@ vx_publish_raw(struct vx_memory *m, uint32_t eip, const uint8_t *code, uint32_t 
     uint32_t first = c->nrecord;
     int index = vx_cache_exit(c, &(struct vx_exit){.kind = VX_X_INT, .arg = 0x41,
                                                    .eip = eip + n + 2});
-    if (index < 0 || vx_cache_record(c, (struct vx_record){0, VX_COPY, eip}) < 0 ||
-        vx_cache_record(c, (struct vx_record){(uint16_t)n, VX_COPY, eip + n}) < 0)
+    const struct vx_record records[] = {{0, VX_COPY, eip}, {(uint16_t)n, VX_COPY, eip + n}};
+    if (index < 0 || vx_cache_records(c, records, 2) < 0)
         return -ENOMEM;
     memcpy(block, code, n);
     uint8_t *end = vx_make_exit(block + n, (uint32_t)index);
