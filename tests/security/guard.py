@@ -237,15 +237,14 @@ class Guard:
                 raise Broken(f"H3: writable and executable: {where}")
             if start >= LOW:
                 if name != "[vsyscall]":
-                    self.upper |= {x for x in range(start >> 32, min((end >> 32) + 1,
-                                                                     (start >> 32) + 2))}
+                    self.upper |= {start >> 32, end - 1 >> 32}
                 continue
             if (start, name) in self.foreign or name == "[heap]":
                 continue
             if name not in ("", "/memfd:vx9-code (deleted)", "/memfd:vx9-tables (deleted)",
                             "/memfd:vx9-pages (deleted)", "/dev/zero (deleted)"):
                 raise Broken(f"H3: below 4 GiB: {where}")
-            if "x" in perms and not (ARENA <= start and end <= ARENA + ARENA_SIZE):
+            if "x" in perms and not ARENA <= start < end <= ARENA + ARENA_SIZE:
                 raise Broken(f"H3: executable below 4 GiB: {where}")
             if end > LOW:
                 raise Broken(f"H3: across 4 GiB: {where}")

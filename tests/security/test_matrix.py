@@ -21,6 +21,10 @@ HERE = Path(__file__).parent
 WANTED = 2000  # concrete cases, at the least
 EACH = 3  # for every ID
 
+# Of the instruction, control-flow, memory and signal tables.
+TABLES = {"SEG": 13, "FAR": 10, "PRV": 5, "PFX": 10, "UND": 4, "INF": 4, "FLG": 4, "FPU": 7,
+          "CF": 12, "MEM": 11, "SIG": 9}
+
 EVERY = everything()
 IDS = list(dict.fromkeys(case.id for case in EVERY))
 
@@ -39,6 +43,7 @@ def wrong(tmp_path_factory):
 def test_there_are_enough():
     count = collections.Counter(case.id for case in EVERY)
     assert len(EVERY) >= WANTED
+    assert set(count) == {f"{name}-{i}" for name, n in TABLES.items() for i in range(1, n + 1)}
     assert not {i: n for i, n in count.items() if n < EACH}
     assert len({case.name for case in EVERY}) == len(EVERY)
 
