@@ -3,13 +3,15 @@
 H1 to H8 of the threat model: see docs/security.md.
 """
 
+import contextlib
 import ctypes
 import os
 import struct
 from pathlib import Path
 
-from .cases import DATA, DATA_SIZE, LIMIT, READONLY, TEXT, TOP, Case
 from vx9.vxcore import EXEC, READ, WRITE, CodeCache, Cpu, Memory, MemoryObject, TrapKind
+
+from .cases import DATA, DATA_SIZE, LIMIT, READONLY, TEXT, TOP, Case
 
 LOW = 1 << 32
 ARENA, ARENA_SIZE = 0xF0000000, 0x08000000  # of emitted code, read+execute
@@ -172,10 +174,8 @@ class Guard:
     def descriptors() -> list[tuple[str, str]]:
         found = []
         for fd in sorted(os.listdir("/proc/self/fd")):
-            try:
+            with contextlib.suppress(FileNotFoundError):  # listdir's own
                 found.append((fd, os.readlink(f"/proc/self/fd/{fd}")))
-            except FileNotFoundError:
-                pass  # listdir's own
         return found
 
     def check(self, case: object = None, guest: Cpu | None = None) -> None:
