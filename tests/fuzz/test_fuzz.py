@@ -47,7 +47,7 @@ def test_a_target_that_finds_something_says_so(tmp_path: Path) -> None:
     source.write_text('#include "vx.h"\n'
                       "__attribute__((constructor)) static void on(void) { vx_verify_never = 1; }\n")
     program = fuzz.build("translate", tmp_path, "gcc", [fuzz.HERE / "alone.c", source])
-    done = subprocess.run([program, fuzz.corpus("translate")[0]], capture_output=True, text=True)
+    done = subprocess.run([program, HERE / "corpus" / "translate" / "program-01"], capture_output=True, text=True)
     assert done.returncode < 0
     assert "not so" in done.stderr
 

@@ -98,7 +98,7 @@ check_verifier(const uint8_t *data, size_t size)
     CHECK(c && vx_cache_activate(c) == 0);
     uint32_t host, bad;
     CHECK(vx_cache_room(c, VX_BLOCK_MAX, 32, &host) == 0);
-    uint8_t *exact = malloc(size);
+    uint8_t *exact = calloc(1, size + VX_VERIFY_SEES);
     memcpy(exact, data, size);
     if (vx_verify_why(c, host, exact, (uint32_t)size, &bad))
         CHECK(bad <= size);

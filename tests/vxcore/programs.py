@@ -214,7 +214,7 @@ class Program:
         skew = self.pointer[pointer] & 15
         offset -= skew if aligned else 0
         if form < 0.3 and not aligned:  # an index that was made small before
-            sib = rng.randrange(4) << 6 | self.index << 3 | pointer
+            sib = rng.randrange(3) << 6 | self.index << 3 | pointer
             return bytes([0x84 | reg, sib]) + struct.pack("<i", offset)
         if form < 0.4:  # no index
             return bytes([0x84 | reg, 0x20 | pointer]) + struct.pack("<i", offset)
@@ -666,9 +666,9 @@ class Program:
         self._depth -= 1
 
     def end(self) -> None:
-        """INT 0x40, or a fault."""
+        """INT 0x40, or a fault, about which Unicorn is vague."""
         rng = self.rng
-        if rng.random() < 0.75:
+        if self.portable or rng.random() < 0.75:
             self.put(0xCD, END)
             return
         nowhere = rng.choice(NOWHERE)
@@ -678,12 +678,15 @@ class Program:
                                      b"\x0f\x6f\x05", b"\x66\x0f\x6f\x05", b"\xff\x35",
                                      b"\xff\x15", b"\xff\x25"))
             self.put32(nowhere)
-        elif which == 1:  # the stack is nowhere
+        elif which == 1:  # the stack is nowhere, or at the end of the data
+            esp = rng.choice((0x10, DATA, DATA + DATA_SIZE, STACK, 0x03000000))
+            ways = [b"\x50", b"\x58", b"\xe8\0\0\0\0", b"\x60", b"\x61", b"\x9c", b"\x9d",
+                    b"\xbd\x10\0\0\0\xc9"]
+            if esp in (0x10, 0x03000000):  # elsewhere they find an address of who knows what
+                ways += [b"\xc3", b"\xff\xd0", b"\xc2\x08\0"]
             self.put(0xBC)
-            self.put32(rng.choice((0x10, DATA, DATA + DATA_SIZE, STACK, 0x03000000)))
-            self.code += rng.choice((b"\x50", b"\x58", b"\xc3", b"\xe8\0\0\0\0", b"\xff\xd0",
-                                     b"\xc2\x08\0", b"\x60", b"\x61", b"\x9c", b"\x9d",
-                                     b"\xbd\x10\0\0\0\xc9"))
+            self.put32(esp)
+            self.code += rng.choice(ways)
             self.put(0xCD, END)
         elif which == 2:  # jump nowhere
             self.put(0xB8)

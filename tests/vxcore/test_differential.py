@@ -15,7 +15,7 @@ from .bare import Bare
 
 pytestmark = pytest.mark.guest
 
-BATCHES = 20_000 // differential.PER_BATCH
+BATCHES = 22_000 // differential.PER_BATCH  # some of the portable ones end by a fault
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Bare:
 def test_programs_do_the_same_everywhere(
     bare: Bare, demand: Callable[[str], NoReturn], quarter: int
 ) -> None:
-    """In all: 20,000 that may do anything, and 20,000 portable ones on Unicorn too."""
+    """In all: 22,000 that may do anything, and as many portable ones, 20,000 on Unicorn too."""
     if importlib.util.find_spec("unicorn") is None:
         demand("the Python package unicorn")
     emulator = differential.Emulator()
@@ -38,7 +38,7 @@ def test_programs_do_the_same_everywhere(
     assert not report.differences, "\n".join(report.differences[:5])
     total = 2 * BATCHES // 4 * differential.PER_BATCH
     assert report.on_bare > 0.999 * total
-    assert report.on_unicorn > 0.3 * total
+    assert report.on_unicorn >= 5000
 
 
 def test_programs_have_all_there_is(bare: Bare) -> None:
