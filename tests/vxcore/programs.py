@@ -262,7 +262,7 @@ class Program:
             if bits:
                 reg = self.index
             size = row.size[narrow]
-            body += self.memory(reg, bits or size == 16 and (self.portable or rng.random() < 0.98))
+            body += self.memory(reg, bits or (size == 16 and (self.portable or rng.random() < 0.98)))
             if "lock" in row.attributes and rng.random() < 0.2:
                 prefix += b"\xf0"
             if rng.random() < 0.05:

@@ -3,9 +3,9 @@
 differential.py is the same for as long as one likes: see its first lines.
 """
 
+import dataclasses
 import importlib.util
 from collections.abc import Callable
-from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -60,7 +60,6 @@ def test_a_wrong_outcome_is_seen(bare: Bare) -> None:
     """A difference planted in one register, flag, byte of memory or of the FPU is reported."""
     batch = programs.batch(7, 20, differential.features(), False)
     a = next(o for o in differential.on_core(batch) if o.trap[0] == differential.K.INT)
-    import dataclasses
 
     for name in ("regs", "memory", "fpu", "trap"):
         value = getattr(a, name)
