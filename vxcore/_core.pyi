@@ -140,6 +140,14 @@ class Cpu:
     eip: int
     eflags: int  # only CF PF AF ZF SF DF OF (and ID) can be changed
     fpu: bytes  # 512 bytes, FXSAVE layout; FIP and FDP read as 0
+    thread_segment: int | None
+    """The address that gs:0 and fs:0 mean.
+
+    None, as at first: an instruction with one of these prefixes is ILLEGAL.  Else what it adds to
+    addresses (modulo 2**32) to find an operand; the limit is the Memory's.  So for copied
+    instructions and indirect jumps and calls; string instructions, xlat and maskmov remain ILLEGAL,
+    as do the segment registers themselves.
+    """
     def get_regs(self) -> tuple[int, int, int, int, int, int, int, int, int, int]:
         """(eax, ecx, edx, ebx, esp, ebp, esi, edi, eip, eflags)"""
     def set_regs(self, regs: tuple[int, int, int, int, int, int, int, int, int, int]) -> None: ...

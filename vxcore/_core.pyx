@@ -536,6 +536,18 @@ cdef class Cpu:
         self.c.resume = 0
 
     @property
+    def thread_segment(self):
+        return self.c.thread_base if self.c.has_thread else None
+
+    @thread_segment.setter
+    def thread_segment(self, base):
+        if base is not None and not 0 <= base < 1 << 32:
+            raise ValueError(f"a thread segment at {base} is not in a guest's 4 GiB")
+        self.c.has_thread = base is not None
+        self.c.thread_base = 0 if base is None else base
+        self.c.resume = 0
+
+    @property
     def fpu(self):
         cdef bytes image = PyBytes_FromStringAndSize(NULL, 512)
         vx_fpu_image(self.c, <uint8_t *>PyBytes_AS_STRING(image))
@@ -569,6 +581,8 @@ cdef class Cpu:
         self.c.eip = other.c.eip
         self.c.eflags = other.c.eflags
         self.c.id_flag = other.c.id_flag
+        self.c.has_thread = other.c.has_thread
+        self.c.thread_base = other.c.thread_base
         self.c.resume = 0
 
     def interrupt(self):

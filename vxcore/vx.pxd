@@ -107,6 +107,8 @@ cdef extern from "vx.h" nogil:
         uint32_t eip
         uint8_t fpu[512]
         uint32_t id_flag
+        int has_thread
+        uint32_t thread_base
         uint32_t resume
         vx_memory *memory
         int ticks

@@ -173,6 +173,8 @@ give_back(struct vx_cache *c, int keep)
     memset(c->may_have, 0, sizeof c->may_have);
     if (c->capentry)
         memset(c->entry, 0, c->capentry * sizeof *c->entry);
+    if (c->thread)
+        memset(c->thread, 0, VX_NTHREAD_CODE * sizeof *c->thread);
 }
 
 static void
@@ -226,6 +228,7 @@ vx_cache_unref(struct vx_cache *c)
     }
     free(c->text);
     free(c->set);
+    free(c->thread);
     free(c->entry);
     free(c->record);
     free(c->exit);
@@ -430,6 +433,30 @@ vx_cache_records(struct vx_cache *c, const struct vx_record *r, uint32_t n)
             return -ENOMEM;
     memcpy(c->record + c->nrecord, r, n * sizeof *r);
     c->nrecord += n;
+    return 0;
+}
+
+static uint32_t
+thread_place(uint32_t exit, uint32_t base)
+{
+    return (hash(exit) ^ hash(base)) % VX_NTHREAD_CODE;
+}
+
+uint32_t
+vx_cache_thread(const struct vx_cache *c, uint32_t exit, uint32_t base)
+{
+    if (c->thread == NULL)
+        return 0;
+    const struct vx_thread_code *t = &c->thread[thread_place(exit, base)];
+    return t->exit == exit && t->base == base ? t->host : 0;
+}
+
+int
+vx_cache_set_thread(struct vx_cache *c, uint32_t exit, uint32_t base, uint32_t host)
+{
+    if (c->thread == NULL && (c->thread = calloc(VX_NTHREAD_CODE, sizeof *c->thread)) == NULL)
+        return -ENOMEM;
+    c->thread[thread_place(exit, base)] = (struct vx_thread_code){exit, base, host};
     return 0;
 }
 

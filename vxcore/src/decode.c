@@ -235,6 +235,58 @@ vx_insn_copy(const struct vx_insn *in, const uint8_t *p, uint8_t *out)
     return to + in->length - in->start - out;
 }
 
+/* Is its operand in memory, and the one thing that a segment prefix is about? */
+static int
+has_operand_in_memory(const struct vx_insn *in, const uint8_t *p)
+{
+    if (in->action != VX_A_COPY && in->action != VX_A_JMPR && in->action != VX_A_CALLR)
+        return 0;
+    return in->modrm ? p[in->modrm] < 0xc0 : in->disp_size == 4;
+}
+
+int
+vx_decode_thread(const uint8_t *p, unsigned n, uint32_t features, uint8_t plain[VX_INSN_MAX],
+                 struct vx_insn *in)
+{
+    unsigned at = 0, rest;
+
+    while (at < n && at < VX_INSN_MAX - 1 && prefixes[p[at]])
+        at++;
+    if (at == n || (p[at] & 0xfe) != 0x64)
+        return VX_UD;
+    rest = (n < VX_INSN_MAX ? n : VX_INSN_MAX) - 1;
+    memcpy(plain, p, at);
+    memcpy(plain + at, p + at + 1, rest - at);
+    int length = vx_decode(plain, rest, features, in);
+    if (length == VX_SHORT)
+        return n < VX_INSN_MAX ? VX_SHORT : VX_UD;
+    if (length < 0 || (in->prefix & SEGMENTS) || !has_operand_in_memory(in, plain))
+        return VX_UD;
+    return length + 1;
+}
+
+unsigned
+vx_insn_rebase(const uint8_t *p, unsigned n, uint32_t base, uint8_t out[VX_INSN_MAX])
+{
+    struct vx_insn in;
+
+    if (vx_decode(p, n, VX_FEATURES_ALL, &in) != (int)n || !has_operand_in_memory(&in, p))
+        return 0;
+    uint32_t disp = load(p + in.disp, in.disp_size);
+    if (in.disp_size == 1)
+        disp = (uint32_t)(int8_t)disp;
+    if (in.flags & (VX_LOAD | VX_STORE))
+        disp += base;
+    if (in.disp + 4u + (in.length - in.imm) > VX_INSN_MAX)
+        return 0;
+    memcpy(out, p, in.disp);
+    if (in.modrm && in.disp_size < 4)  /* now it has one of four bytes */
+        out[in.modrm] = (uint8_t)((p[in.modrm] & 0x3f) | 0x80);
+    memcpy(out + in.disp, &disp, 4);
+    memcpy(out + in.disp + 4, p + in.imm, in.length - in.imm);
+    return in.disp + 4u + (in.length - in.imm);
+}
+
 const char *
 vx_insn_name(unsigned row)
 {

@@ -83,6 +83,22 @@ struct vx_insn {
 int vx_decode(const uint8_t *p, unsigned n, uint32_t features, struct vx_insn *in);
 
 /*
+ * The same for an instruction that vx_decode refuses because 64 or 65 is among its prefixes: one
+ * that reads or writes its operand in a thread segment.  plain becomes its bytes without that
+ * prefix, which *in describes; the length counts it.  VX_UD also when the operand is not memory,
+ * or is not all that a segment would be for (strings, xlat), or the core would emulate it.
+ */
+int vx_decode_thread(const uint8_t *p, unsigned n, uint32_t features,
+                     uint8_t plain[VX_INSN_MAX], struct vx_insn *in);
+
+/*
+ * An instruction whose operand is memory, as vx_insn_copy made it, with that operand base further
+ * on; where it only computes an address (lea), there is no segment.  Returns the new length, at
+ * most VX_INSN_MAX, or 0: the bytes are not such an instruction.
+ */
+unsigned vx_insn_rebase(const uint8_t *p, unsigned n, uint32_t base, uint8_t out[VX_INSN_MAX]);
+
+/*
  * The instruction as it is to be executed: necessary prefixes only, in a fixed order.
  * Returns its length, at most in->length.
  */

@@ -277,6 +277,32 @@ code_for(struct vx_cpu *c, uint32_t *host)
     return *host ? 0 : code_by(c, host, vx_translate);
 }
 
+/*
+ * The guest uses its thread segment.  Caches are shared and bases are not, so each such access
+ * comes here, to be sent to the code that was made of it for this base.
+ */
+static int
+in_thread_segment(struct vx_cpu *c, uint32_t exit)
+{
+    struct vx_cache *cache = c->cache;
+    if (!c->has_thread)
+        return trap(c, VX_T_ILLEGAL);
+    uint32_t host = vx_cache_thread(cache, exit, c->thread_base);
+    if (host == 0) {
+        vx_fpu_save(c);  /* as for the translator */
+        int err = vx_translate_thread(cache, exit, c->thread_base, &host);
+        if (err < 0)
+            return err == -EAGAIN ? 0 : err;  /* flushed: come again, by another exit */
+    }
+    c->resume = host;
+    c->resume_generation = cache->generation;
+    c->resume_ecx = c->reg[ECX];
+    c->resume_esp = c->reg[ESP];
+    c->resume_spill = c->ctl->spill;
+    c->resume_target = c->ctl->target;
+    return 0;
+}
+
 static int
 after_exit(struct vx_cpu *c)
 {
@@ -337,6 +363,8 @@ after_exit(struct vx_cpu *c)
     case VX_X_EMULATE:
         vx_fpu_save(c);
         return vx_emulate(c, &x);
+    case VX_X_THREAD:
+        return in_thread_segment(c, index);
     }
     escaped(c);
     return 1;

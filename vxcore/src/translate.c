@@ -41,6 +41,7 @@ struct step {  /* one instruction of the fragment */
     uint8_t head;          /* a branch behind it comes back here: a loop */
     uint8_t entry;         /* some branch of the fragment comes here */
     uint16_t loop;         /* head: guest bytes of the smallest such loop */
+    uint8_t thread;        /* not 0: so many bytes, without its prefix for a thread segment */
 };
 
 struct fixup {
@@ -63,6 +64,7 @@ struct emitter {
     int open;              /* the last step falls through */
     uint8_t guest[MAX_BYTES + 16];
     struct step step[MAX_INSNS];
+    uint32_t shorter;      /* the guest's form of the last step, than what stands here for it */
     struct fixup fixup[2 * MAX_INSNS];
     struct vx_record record[8 * (MAX_INSNS + 2)];
     uint8_t code[VX_BLOCK_MAX + VX_VERIFY_SEES];
@@ -249,13 +251,25 @@ scan(struct emitter *e, struct vx_memory *m, uint32_t *bad)
         }
         e->nstep++;
         at += (uint32_t)length;
-        if (ends_fragment(s->in.action)) {
+        if (s->thread || ends_fragment(s->in.action)) {
             e->open = 0;
             break;
         }
     }
     e->end = e->eip + at;
     e->cache->count.guest_bytes += at;
+        s->thread = 0;
+        if (length == VX_UD) {
+            uint8_t plain[VX_INSN_MAX];
+            int with = vx_decode_thread(e->guest + at, n - at, vx_features, plain, &s->in);
+            if (with == VX_SHORT)
+                length = 0;
+            if (with > 0) {  /* it ends the fragment: what is behind it is not needed */
+                length = with;
+                s->thread = (uint8_t)vx_insn_copy(&s->in, plain, e->guest + at);
+                s->in.length = (uint8_t)length;
+            }
+        }
     return 0;
 }
 
@@ -268,7 +282,7 @@ eip_of(struct emitter *e, const struct step *s)
 static uint32_t
 eip_after(struct emitter *e, const struct step *s)
 {
-    return e->eip + s->at + s->in.length;
+    return e->eip + s->at + s->in.length - e->shorter;
 }
 
 /* Where a direct branch goes. */
@@ -464,6 +478,16 @@ emit_step(struct emitter *e, struct step *s)
     case VX_A_COPY:
         if (s->in.start == 0) {  /* nearly always: a copy of fixed size is two moves */
             memcpy(e->code + e->n, p, 16);
+/* What the instruction is depends on the cpu that comes here: see vx_translate_thread. */
+static void
+emit_thread(struct emitter *e, struct step *s)
+{
+    struct vx_exit x = {.kind = VX_X_THREAD, .arg = s->thread, .length = s->in.length,
+                        .eip = eip_of(e, s)};
+    memcpy(x.code, e->guest + s->at, s->thread);
+    put_exit(e, &x);
+}
+
             e->n += s->in.length;
         } else {
             e->n += vx_insn_copy(&s->in, p, e->code + e->n);
@@ -473,6 +497,10 @@ emit_step(struct emitter *e, struct step *s)
         emit_jcc(e, s);
         break;
     case VX_A_JMP:
+    if (s->thread) {
+        emit_thread(e, s);
+        return;
+    }
         put_jump(e, branch_target(e, s), s->to);
         break;
     case VX_A_LOOPNZ:
@@ -653,6 +681,7 @@ build(struct vx_memory *m, struct vx_cache *c, uint32_t eip, int landing, uint32
     begin(e, c, eip);
     int err = (c == m->own ? scan_writable : scan)(e, m, bad);
     if (err < 0)
+    e->shorter = 0;
         return err;
     mark(e);
     uint32_t boundary = FRAGMENT_ALIGN;
@@ -751,6 +780,41 @@ vx_landing(struct vx_cache *c, uint32_t eip, uint32_t host, int back)
     put32(e, host - (e->base + e->n + 4));
     err = publish_block(e);
     return err < 0 ? err : vx_cache_set(c, eip, back, e->base + e->landing);
+}
+
+/*
+ * The processor adds a segment's base to an address modulo 2^32, and so it does a displacement:
+ * the same instruction with base added to its displacement reads and writes what the guest meant,
+ * and the guest's own segment confines it.
+ */
+int
+vx_translate_thread(struct vx_cache *c, uint32_t exit, uint32_t base, uint32_t *host)
+{
+    struct emitter *e = &emitter;
+    struct vx_exit x = c->exit[exit];
+    uint64_t generation = c->generation;
+    uint32_t at;
+    int err = vx_cache_room(c, 2 * INSN_ROOM, FRAGMENT_ALIGN, &at);
+    if (err == 0 && c->generation != generation)
+        return -EAGAIN;
+    if (err < 0)
+        return err;
+    begin(e, c, x.eip);
+    e->base = at;
+    struct step *s = &e->step[e->nstep++];
+    unsigned n = vx_insn_rebase(x.code, x.arg, base, e->guest);
+    if (n == 0 || vx_decode(e->guest, n, VX_FEATURES_ALL, &s->in) != (int)n)
+        return -EBADMSG;
+    s->at = s->host = 0;
+    s->to = -1;
+    s->head = s->entry = s->thread = 0;
+    e->shorter = n - x.length;
+    e->end = eip_after(e, s);
+    e->open = !ends_fragment(s->in.action);
+    emit(e);
+    err = publish_block(e);
+    *host = e->base + s->host;
+    return err < 0 ? err : vx_cache_set_thread(c, exit, base, *host);
 }
 
 int

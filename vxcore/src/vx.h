@@ -201,13 +201,14 @@ enum vx_exit_kind {
     VX_X_INT,       /* int n */
     VX_X_TRAP,      /* a trap of kind arg */
     VX_X_EMULATE,   /* emulate code[] in C */
+    VX_X_THREAD,    /* code[] of arg bytes, its operand in the cpu's thread segment */
 };
 
 struct vx_exit {
     uint8_t kind;
     uint8_t arg;
-    uint8_t length;       /* of code */
-    uint8_t code[15];     /* VX_X_EMULATE: the instruction */
+    uint8_t length;       /* of the instruction */
+    uint8_t code[15];     /* VX_X_EMULATE: the instruction; VX_X_THREAD: without the prefix */
     uint32_t eip;         /* guest address to go on at (LINK), or of the instruction */
     uint32_t site;        /* linear address to patch */
 };
@@ -224,6 +225,12 @@ struct vx_entry {
     uint32_t eip;   /* guest address; slot is empty when host is 0 */
     uint32_t host;
 };
+
+/* What the instruction of a VX_X_THREAD exit is with one base; empty when host is 0. */
+struct vx_thread_code {
+    uint32_t exit, base, host;
+};
+enum { VX_NTHREAD_CODE = 512 };
 
 struct vx_cache {
     uint64_t generation;      /* bumped by each flush */
@@ -242,6 +249,7 @@ struct vx_cache {
     struct vx_exit *exit;
     int ntext;
     struct vx_mapping *text;  /* the executable mappings it translates */
+    struct vx_thread_code *thread;  /* VX_NTHREAD_CODE of them, by hash; or 0 */
     uint32_t nset, capset;
     uint32_t *set;            /* entries of the tables that are not the miss stubs */
     struct vx_counters {
@@ -276,6 +284,9 @@ int vx_cache_enter(struct vx_cache *, uint32_t eip, uint32_t host);
 int vx_cache_room(struct vx_cache *, uint32_t count, uint32_t align, uint32_t *host);
 int vx_cache_exit(struct vx_cache *, const struct vx_exit *);  /* its index, or -ENOMEM */
 int vx_cache_records(struct vx_cache *, const struct vx_record *, uint32_t n);
+/* The code of a VX_X_THREAD exit for a base, or 0; and remember it. */
+uint32_t vx_cache_thread(const struct vx_cache *, uint32_t exit, uint32_t base);
+int vx_cache_set_thread(struct vx_cache *, uint32_t exit, uint32_t base, uint32_t host);
 /* Change the field of a branch in emitted code, of four bytes and of one. */
 int vx_cache_patch(struct vx_cache *, uint32_t host, uint32_t value);
 int vx_cache_patch_byte(struct vx_cache *, uint32_t host, uint8_t value);
@@ -332,6 +343,11 @@ int vx_translate_once(struct vx_memory *, struct vx_cache *, uint32_t eip, uint3
 /* The same for a place that is returned to: with a landing, in the return table. */
 int vx_translate_return(struct vx_memory *, struct vx_cache *, uint32_t eip, uint32_t *host,
                         uint32_t *bad);
+/*
+ * The instruction of a VX_X_THREAD exit with its operand in a thread segment at base, and a jump
+ * to what follows.  -EAGAIN: the cache was full and is flushed, the exit with it; -ENOMEM.
+ */
+int vx_translate_thread(struct vx_cache *, uint32_t exit, uint32_t base, uint32_t *host);
 /* Put eip into the jump or the return table, so that indirect transfers find host. */
 int vx_landing(struct vx_cache *, uint32_t eip, uint32_t host, int back);
 /* Teach the inline cache at site. */
@@ -386,6 +402,8 @@ struct vx_cpu {
     uint8_t fpu[512] __attribute__((aligned(64)));
     int fpu_live;               /* the guest's FPU state is in the processor, not in fpu[] */
     uint32_t id_flag;           /* the virtual EFLAGS.ID */
+    int has_thread;             /* what gs and fs mean: a segment at thread_base; or nothing */
+    uint32_t thread_base;
 
     /* When interrupted between guest instructions' emitted parts: where to go on. */
     uint32_t resume;            /* host address, 0: none */
