@@ -6,6 +6,7 @@ Source: ours; wait(2) for the message, and the shells' custom of 128 + signal fo
 from __future__ import annotations
 
 import concurrent.futures
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -70,6 +71,10 @@ class Handle:
     def done(self) -> bool:
         """Whether it has ended."""
         return self._ended.done()
+
+    def when_done(self, call: Callable[[], None]) -> None:
+        """Have call called at its end, by the kernel's thread; at once if it has ended."""
+        self._ended.add_done_callback(lambda _: call())
 
     def note(self, text: str) -> None:
         """Post a note to its note group; returns at once and may be called by signal handlers."""

@@ -12,7 +12,7 @@ import threading
 from types import FrameType
 from typing import TYPE_CHECKING, Final, Self
 
-from vx9.userland import errors, grants, session
+from vx9.userland import errors, grants, session, waiting
 from vx9.userland.errors import Refusal
 from vx9.userland.grants import Grant
 from vx9.userland.program import Program, interpreter, locate
@@ -81,7 +81,7 @@ def wait(name: str, handle: "Handle", timeout: float | None) -> int:
     """Wait for a guest and give its exit status; at the time limit, kill it."""
     with Signals(handle) as signals:
         try:
-            status = handle.wait(timeout)
+            status = waiting.wait(handle, timeout)
         except TimeoutError:
             handle.kill()
             raise Refusal(f"{name}: time limit of {timeout:g} s reached; give a longer --timeout",

@@ -27,8 +27,11 @@ class Handle:
     status: Status
     notes: list = field(default_factory=list)
 
-    def wait(self):
+    def wait(self, timeout=None):
         return self.status
+
+    def when_done(self, call):
+        call()
 
     def note(self, text):
         self.notes.append(text)

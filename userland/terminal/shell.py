@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from vx9.userland import grants
+from vx9.userland import grants, waiting
 from vx9.userland.errors import NOT_A_PROGRAM, NOT_FOUND
 from vx9.userland.terminal import glob
 from vx9.userland.terminal.parse import (
@@ -215,7 +215,7 @@ class Shell:
                                f"{redirection.source} is not open")
 
     def _wait(self, job: Job) -> None:
-        statuses = [handle.wait() for handle in job.handles]
+        statuses = [waiting.wait(handle) for handle in job.handles]
         self.code = statuses[-1].code
         messages = [status.message for status in statuses]
         self.status = "|".join(messages) if any(messages) else ""
@@ -223,7 +223,7 @@ class Shell:
     def _finish(self, job: Job) -> None:
         """Wait for what is left of a pipeline that could not be completed."""
         for handle in job.handles:
-            handle.wait()
+            waiting.wait(handle)
 
     def end(self) -> None:
         """Hang up what still runs in the background."""
