@@ -40,8 +40,8 @@ struct step {  /* one instruction of the fragment */
     int16_t to;            /* the step it branches to, if in the fragment, or -1 */
     uint8_t head;          /* a branch behind it comes back here: a loop */
     uint8_t entry;         /* some branch of the fragment comes here */
-    uint16_t loop;         /* head: guest bytes of the smallest such loop */
     uint8_t thread;        /* not 0: so many bytes, without its prefix for a thread segment */
+    uint16_t loop;         /* head: guest bytes of the smallest such loop */
 };
 
 struct fixup {
@@ -62,9 +62,9 @@ struct emitter {
     int most;              /* steps to take */
     uint32_t end;          /* guest address after the last step */
     int open;              /* the last step falls through */
+    uint32_t shorter;      /* the guest's form of the last step, than what stands here for it */
     uint8_t guest[MAX_BYTES + 16];
     struct step step[MAX_INSNS];
-    uint32_t shorter;      /* the guest's form of the last step, than what stands here for it */
     struct fixup fixup[2 * MAX_INSNS];
     struct vx_record record[8 * (MAX_INSNS + 2)];
     uint8_t code[VX_BLOCK_MAX + VX_VERIFY_SEES];
@@ -232,6 +232,18 @@ scan(struct emitter *e, struct vx_memory *m, uint32_t *bad)
             break;
         struct step *s = &e->step[e->nstep];
         int length = vx_decode(e->guest + at, n - at, vx_features, &s->in);
+        s->thread = 0;
+        if (length == VX_UD) {
+            uint8_t plain[VX_INSN_MAX];
+            int with = vx_decode_thread(e->guest + at, n - at, vx_features, plain, &s->in);
+            if (with == VX_SHORT)
+                length = 0;
+            if (with > 0) {  /* it ends the fragment: what is behind it is not needed */
+                length = with;
+                s->thread = (uint8_t)vx_insn_copy(&s->in, plain, e->guest + at);
+                s->in.length = (uint8_t)length;
+            }
+        }
         if (length == 0) {
             if (at == 0) {
                 *bad = e->eip + n;
@@ -258,18 +270,6 @@ scan(struct emitter *e, struct vx_memory *m, uint32_t *bad)
     }
     e->end = e->eip + at;
     e->cache->count.guest_bytes += at;
-        s->thread = 0;
-        if (length == VX_UD) {
-            uint8_t plain[VX_INSN_MAX];
-            int with = vx_decode_thread(e->guest + at, n - at, vx_features, plain, &s->in);
-            if (with == VX_SHORT)
-                length = 0;
-            if (with > 0) {  /* it ends the fragment: what is behind it is not needed */
-                length = with;
-                s->thread = (uint8_t)vx_insn_copy(&s->in, plain, e->guest + at);
-                s->in.length = (uint8_t)length;
-            }
-        }
     return 0;
 }
 
@@ -465,19 +465,6 @@ emit_trap(struct emitter *e, int kind, uint32_t eip)
     put_exit(e, &(struct vx_exit){.kind = VX_X_TRAP, .arg = (uint8_t)kind, .eip = eip});
 }
 
-static void
-emit_step(struct emitter *e, struct step *s)
-{
-    const uint8_t *p = e->guest + s->at;
-    uint32_t eip = eip_of(e, s), after = eip_after(e, s);
-    record(e, eip, VX_COPY);
-    if (s->head)
-        align(e, head_alignment(s));
-    s->host = (uint16_t)e->n;
-    switch (s->in.action) {
-    case VX_A_COPY:
-        if (s->in.start == 0) {  /* nearly always: a copy of fixed size is two moves */
-            memcpy(e->code + e->n, p, 16);
 /* What the instruction is depends on the cpu that comes here: see vx_translate_thread. */
 static void
 emit_thread(struct emitter *e, struct step *s)
@@ -488,6 +475,23 @@ emit_thread(struct emitter *e, struct step *s)
     put_exit(e, &x);
 }
 
+static void
+emit_step(struct emitter *e, struct step *s)
+{
+    const uint8_t *p = e->guest + s->at;
+    uint32_t eip = eip_of(e, s), after = eip_after(e, s);
+    record(e, eip, VX_COPY);
+    if (s->head)
+        align(e, head_alignment(s));
+    s->host = (uint16_t)e->n;
+    if (s->thread) {
+        emit_thread(e, s);
+        return;
+    }
+    switch (s->in.action) {
+    case VX_A_COPY:
+        if (s->in.start == 0) {  /* nearly always: a copy of fixed size is two moves */
+            memcpy(e->code + e->n, p, 16);
             e->n += s->in.length;
         } else {
             e->n += vx_insn_copy(&s->in, p, e->code + e->n);
@@ -497,10 +501,6 @@ emit_thread(struct emitter *e, struct step *s)
         emit_jcc(e, s);
         break;
     case VX_A_JMP:
-    if (s->thread) {
-        emit_thread(e, s);
-        return;
-    }
         put_jump(e, branch_target(e, s), s->to);
         break;
     case VX_A_LOOPNZ:
@@ -656,6 +656,7 @@ begin(struct emitter *e, struct vx_cache *c, uint32_t eip)
     e->eip = eip;
     e->n = 0;
     e->failed = e->nstep = e->nfixup = 0;
+    e->shorter = 0;
     e->nrecord = 0;
     e->most = MAX_INSNS;
 }
@@ -681,7 +682,6 @@ build(struct vx_memory *m, struct vx_cache *c, uint32_t eip, int landing, uint32
     begin(e, c, eip);
     int err = (c == m->own ? scan_writable : scan)(e, m, bad);
     if (err < 0)
-    e->shorter = 0;
         return err;
     mark(e);
     uint32_t boundary = FRAGMENT_ALIGN;
@@ -755,33 +755,6 @@ vx_translate_once(struct vx_memory *m, struct vx_cache *c, uint32_t eip, uint32_
     return err;
 }
 
-int
-vx_translate_return(struct vx_memory *m, struct vx_cache *c, uint32_t eip, uint32_t *host,
-                    uint32_t *bad)
-{
-    return translate(m, c, eip, 1, host, bad);
-}
-
-int
-vx_landing(struct vx_cache *c, uint32_t eip, uint32_t host, int back)
-{
-    struct emitter *e = &emitter;
-    uint64_t generation = c->generation;
-    uint32_t base;
-    int err = vx_cache_room(c, INSN_ROOM, 16, &base);
-    if (err == -EAGAIN || (err == 0 && c->generation != generation))
-        return 0;  /* flushed: there will be another miss */
-    if (err < 0)
-        return err;
-    begin(e, c, eip);
-    e->base = base;
-    (back ? emit_return_landing : emit_landing)(e, eip);
-    put8(e, 0xe9);
-    put32(e, host - (e->base + e->n + 4));
-    err = publish_block(e);
-    return err < 0 ? err : vx_cache_set(c, eip, back, e->base + e->landing);
-}
-
 /*
  * The processor adds a segment's base to an address modulo 2^32, and so it does a displacement:
  * the same instruction with base added to its displacement reads and writes what the guest meant,
@@ -815,6 +788,33 @@ vx_translate_thread(struct vx_cache *c, uint32_t exit, uint32_t base, uint32_t *
     err = publish_block(e);
     *host = e->base + s->host;
     return err < 0 ? err : vx_cache_set_thread(c, exit, base, *host);
+}
+
+int
+vx_translate_return(struct vx_memory *m, struct vx_cache *c, uint32_t eip, uint32_t *host,
+                    uint32_t *bad)
+{
+    return translate(m, c, eip, 1, host, bad);
+}
+
+int
+vx_landing(struct vx_cache *c, uint32_t eip, uint32_t host, int back)
+{
+    struct emitter *e = &emitter;
+    uint64_t generation = c->generation;
+    uint32_t base;
+    int err = vx_cache_room(c, INSN_ROOM, 16, &base);
+    if (err == -EAGAIN || (err == 0 && c->generation != generation))
+        return 0;  /* flushed: there will be another miss */
+    if (err < 0)
+        return err;
+    begin(e, c, eip);
+    e->base = base;
+    (back ? emit_return_landing : emit_landing)(e, eip);
+    put8(e, 0xe9);
+    put32(e, host - (e->base + e->n + 4));
+    err = publish_block(e);
+    return err < 0 ? err : vx_cache_set(c, eip, back, e->base + e->landing);
 }
 
 int
