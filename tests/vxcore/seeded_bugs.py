@@ -67,8 +67,8 @@ SEEDS = (
              "BYTES(e, 0x0f, 0x00); put_branch_field(e, branch_target(e, s), s->to);"),
     )),
     seed("guest code is read again, and has changed", "-", TRANSLATE,
-         "    emit(e);\n    err = publish(e);",
-         "memset(e->guest, 0xcd, sizeof e->guest); emit(e); err = publish(e);"),
+         "    emit(e);\n    if (landing)\n        emit_tail(e, eip);",
+         "memset(e->guest, 0xcd, sizeof e->guest); emit(e); if (landing) emit_tail(e, eip);"),
     # Instructions that must not be copied.
     seed("what is emulated is copied", "9d" + LOOP, TRANSLATE,
          "        put_exit(e, &x);", "put(e, p, s->in.length);"),

@@ -28,6 +28,7 @@ enum {
     LINE = 64,             /* of the processor's code fetch */
     FRAGMENT_ALIGN = 32,
     EXIT_SIZE = 18,
+    MOST_AGAIN = 12,       /* steps that are translated again rather than jumped to */
 };
 
 enum { SPILL = offsetof(struct vx_ctl, spill), TARGET = offsetof(struct vx_ctl, target),
@@ -56,6 +57,7 @@ struct emitter {
     uint32_t base;         /* linear address of the block */
     uint32_t n;            /* bytes emitted */
     uint32_t landing;      /* offset of the landing, if there is one */
+    uint32_t tail;         /* of the field of its jump to the tail */
     int failed;
     int nstep, nfixup;
     uint32_t nrecord;
@@ -219,17 +221,41 @@ ends_fragment(int action)
     return 1;
 }
 
+/* Directly, to where the fragment may go on. */
+static int
+branches(int action)
+{
+    switch (action) {
+    case VX_A_JCC:
+    case VX_A_JMP:
+    case VX_A_LOOPNZ:
+    case VX_A_LOOPZ:
+    case VX_A_LOOP:
+    case VX_A_JECXZ:
+        return 1;
+    }
+    return 0;
+}
+
 static int
 scan(struct emitter *e, struct vx_memory *m, uint32_t *bad)
 {
     uint32_t prot = VX_EXEC | (e->cache == m->own ? VX_WRITE : 0);
     uint32_t n = vx_memory_fetch(m, e->eip, e->guest, sizeof e->guest, prot);
-    uint32_t at = 0;
+    uint32_t at = 0, join_at = 0;
+    int join = 0;          /* the step from which on there is code already */
     e->open = 1;
     while (e->nstep < e->most && at < MAX_BYTES) {
-        if (at && vx_cache_may_have(e->cache, e->eip + at) &&
-            vx_cache_find(e->cache, e->eip + at))
+        if (join == 0 && at && vx_cache_may_have(e->cache, e->eip + at) &&
+            vx_cache_find(e->cache, e->eip + at)) {
+            join = e->nstep;
+            join_at = at;
+        }
+        if (join && e->nstep - join == MOST_AGAIN) {
+            e->nstep = join;
+            at = join_at;
             break;
+        }
         struct step *s = &e->step[e->nstep];
         int length = vx_decode(e->guest + at, n - at, vx_features, &s->in);
         s->thread = 0;
@@ -267,6 +293,8 @@ scan(struct emitter *e, struct vx_memory *m, uint32_t *bad)
             e->open = 0;
             break;
         }
+        if (join && branches(s->in.action) && s->in.value < 0)
+            break;         /* a loop's end: one jump less in the loop is worth its code twice */
     }
     e->end = e->eip + at;
     e->cache->count.guest_bytes += at;
@@ -293,22 +321,6 @@ branch_target(struct emitter *e, const struct step *s)
 }
 
 /* ---- mark ---- */
-
-/* Directly, to where the fragment may go on. */
-static int
-branches(int action)
-{
-    switch (action) {
-    case VX_A_JCC:
-    case VX_A_JMP:
-    case VX_A_LOOPNZ:
-    case VX_A_LOOPZ:
-    case VX_A_LOOP:
-    case VX_A_JECXZ:
-        return 1;
-    }
-    return 0;
-}
 
 static void
 mark(struct emitter *e)
@@ -426,7 +438,7 @@ emit_return_dropping(struct emitter *e, struct step *s)
  * does.  The parts are at fixed distances from the displacement of the lea, which is the site
  * that vx_predict patches.
  */
-enum { SITE_OTHER = 5, SITE_HIT = 14, SITE_TABLE = 18, SITE_EXIT = 34 };
+enum { SITE_OTHER = 5, SITE_HIT = 14, SITE_TABLE = 18, SITE_AGAIN = 20, SITE_EXIT = 35 };
 
 static void
 emit_indirect(struct emitter *e, struct step *s)
@@ -453,8 +465,9 @@ emit_indirect(struct emitter *e, struct step *s)
     load_ecx(e, SPILL);
     put8(e, 0xe9);
     put32(e, 0);                        /* falls to: */
-    BYTES(e, 0x65, 0x0f, 0xb7, 0x0d);   /* movzx gs:target, ecx (16 bits) */
-    put32(e, TARGET);
+    BYTES(e, 0x8d, 0x89);               /* lea predicted(ecx), ecx: the target again */
+    put32(e, 0);
+    BYTES(e, 0x0f, 0xb7, 0xc9);         /* movzx cx, ecx */
     put_table_jump(e, 0);
     put_exit(e, &(struct vx_exit){.kind = VX_X_INDIRECT, .site = e->base + site});
 }
@@ -629,14 +642,10 @@ emit_return_landing(struct emitter *e, uint32_t eip)
 {
     uint32_t other = e->n;
     record(e, eip, VX_RETURNED);
-    BYTES(e, 0x8d, 0x89);               /* lea eip(ecx), ecx */
-    put32(e, eip);
-    record(e, 0, VX_RETURNED);
-    save_ecx(e, TARGET);
-    record(e, 0, VX_FORWARD);
-    BYTES(e, 0x0f, 0xb7, 0xc9);         /* movzx cx, ecx */
-    put_table_jump(e, 0);
-    align(e, 16);
+    put8(e, 0xe9);                      /* to emit_tail's */
+    e->tail = e->n;
+    put32(e, 0);
+    align(e, 8);
     e->landing = e->n;
     record(e, 0, VX_RETURNING);
     put8(e, 0x59);                      /* pop ecx */
@@ -647,6 +656,22 @@ emit_return_landing(struct emitter *e, uint32_t eip)
     BYTES(e, 0xe2, (uint8_t)(other - (e->n + 2)));  /* loop other */
     record(e, eip, VX_RETURNED);        /* ecx is 0 */
     load_ecx(e, SPILL);
+}
+
+/* What a return's landing does with another's target, out of the way of what is run. */
+static void
+emit_tail(struct emitter *e, uint32_t eip)
+{
+    uint32_t rel = e->n - (e->tail + 4);
+    memcpy(e->code + e->tail, &rel, 4);
+    record(e, eip, VX_RETURNED);
+    BYTES(e, 0x8d, 0x89);               /* lea eip(ecx), ecx */
+    put32(e, eip);
+    record(e, 0, VX_RETURNED);
+    save_ecx(e, TARGET);
+    record(e, 0, VX_FORWARD);
+    BYTES(e, 0x0f, 0xb7, 0xc9);         /* movzx cx, ecx */
+    put_table_jump(e, 0);
 }
 
 static void
@@ -694,6 +719,8 @@ build(struct vx_memory *m, struct vx_cache *c, uint32_t eip, int landing, uint32
     if (landing)
         emit_return_landing(e, eip);
     emit(e);
+    if (landing)
+        emit_tail(e, eip);
     err = publish(e);
     if (err == 0 && landing)
         err = vx_cache_set(c, eip, 1, e->base + e->landing);
@@ -813,6 +840,8 @@ vx_landing(struct vx_cache *c, uint32_t eip, uint32_t host, int back)
     (back ? emit_return_landing : emit_landing)(e, eip);
     put8(e, 0xe9);
     put32(e, host - (e->base + e->n + 4));
+    if (back)
+        emit_tail(e, eip);
     err = publish_block(e);
     return err < 0 ? err : vx_cache_set(c, eip, back, e->base + e->landing);
 }
@@ -825,6 +854,8 @@ vx_predict(struct vx_cache *c, const struct vx_exit *x, uint32_t eip, uint32_t h
     if (*vx_code_view(site + SITE_OTHER) != SITE_EXIT - (SITE_OTHER + 1))
         return 0;
     int err = vx_cache_patch(c, site + SITE_HIT, host - (site + SITE_HIT + 4));
+    if (err == 0)
+        err = vx_cache_patch(c, site + SITE_AGAIN, eip);
     if (err == 0)
         err = vx_cache_patch(c, site, 1 - eip);
     if (err == 0)
