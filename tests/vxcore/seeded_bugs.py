@@ -117,12 +117,15 @@ SEEDS = (
          "    BYTES(e, 0x0f, 0xb7, 0xc9);         /* movzx cx, ecx */\n",
          "BYTES(e, 0x8b, 0x0c, 0x24);"),
     seed("a bound with a sign", "c20400", TRANSLATE,
-         "    BYTES(e, 0x0f, 0xb7, 0xc9);         /* movzx cx, ecx */\n"
-         "    put_table_jump(e, 0);\n}",
-         "BYTES(e, 0x0f, 0xbf, 0xc9); put_table_jump(e, 0);"),
+         "    record(e, eip, VX_FORWARD);\n"
+         "    BYTES(e, 0x0f, 0xb7, 0xc9);         /* movzx cx, ecx */\n",
+         "record(e, eip, VX_FORWARD); BYTES(e, 0x0f, 0xbf, 0xc9);"),
     seed("the bound of 32 bits", "ffe0", TRANSLATE,
-         "    BYTES(e, 0x65, 0x0f, 0xb7, 0x0d);   /* movzx gs:target, ecx (16 bits) */",
-         "BYTES(e, 0x65, 0x8b, 0x0d);"),
+         "    BYTES(e, 0x0f, 0xb7, 0xc9);         /* movzx cx, ecx */\n"
+         "    put_table_jump(e, 0);\n"
+         "    put_exit(e, &(struct vx_exit){.kind = VX_X_INDIRECT, .site = e->base + site});",
+         "BYTES(e, 0x8b, 0xc9); put_table_jump(e, 0); put_exit(e, &(struct vx_exit){.kind = "
+         "VX_X_INDIRECT, .site = e->base + site});"),
     seed("ecx is kept where it should not be", "c3", TRANSLATE,
          "put_gs(e, 0x89, ECX, «offset»)", "offset + 0x100"),
     seed("FS instead of GS", "c3", TRANSLATE,
