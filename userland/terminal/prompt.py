@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from vx9.userland.terminal.parse import SyntaxFault, Unfinished, parse
 
 LINE_MAX: Final = 1 << 20
+MORE: Final = " " * 8  # the second prompt: a tab, which prompt_toolkit would show as ^I
 
 
 class Lines(Protocol):
@@ -65,7 +66,7 @@ class Typed:
         """One command, over several lines while it is unfinished."""
         line = self.session.prompt(prompt)
         while not finished(line):
-            line += "\n" + self.session.prompt("\t")
+            line += "\n" + self.session.prompt(MORE)
         return line
 
     def history(self) -> Iterator[str]:
