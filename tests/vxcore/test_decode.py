@@ -628,12 +628,14 @@ int variable(int n) { volatile char a[n]; a[0] = 1; return a[n - 1] + __builtin_
     ["-O0", "-O1", "-Os", "-O2 -msse3 -mfpmath=sse", "-O3 -msse3", "-O2 -mno-sse -mtune=k8",
      "-O2 -msse3 -fcf-protection -fPIC", "-O2 -m3dnow -mtune=atom", "-O2 -march=core2 -mno-ssse3"],
 )  # fmt: skip
-def test_gccs_output_is_accepted(decoder: Decoder, tmp_path: Path, flags: str) -> None:
+def test_gccs_output_is_accepted(
+    decoder: Decoder, tmp_path: Path, flags: str, demand: Callable[[str], NoReturn]
+) -> None:
     source, made = tmp_path / "p.c", tmp_path / "p.o"
     source.write_text(PROGRAM)
     compiler = shutil.which("gcc")
     if compiler is None or shutil.which("objdump") is None:
-        pytest.skip("no gcc, or no objdump")
+        demand("gcc, or objdump (Debian: apt install gcc binutils)")
     subprocess.run(
         [compiler, "-m32", "-w", "-ffreestanding", *flags.split(), "-c", "-o", made, source],
         check=True,
