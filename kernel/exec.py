@@ -278,6 +278,8 @@ async def commit(p: Proc, program: Program, made: tuple[Space, int, int]) -> Non
     p.cpu.fpu = FRESH_FPU
     if p.hang:
         p.stop = p.attention = True
+    if p.debugger is not None:
+        p.debugger.ran(p)
     for fd, c in p.fds.open_fds():
         if c.cexec:
             await p.fds.remove(fd).close()

@@ -70,6 +70,8 @@ class Kernel:
         self.images = execute.Images()
         self.semaphores = sysmem.Semaphores()
         self.tracer = Tracer(strace) if strace is not None else None
+        self.sampler: Callable[[Proc], None] | None = None  # told of guests at a tick
+        self.autopsy: Callable[[Proc, ProcExit], None] | None = None  # of those that break
         table = systab.load().bind((sysfile, sysproc, sysmem))
         self.calls = [table.calls.get(n) for n in range(max(table.calls) + 1)]
         self._pids = 0

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from vx9.fs.errors import ERRMAX, PlanError, clip
+from vx9.kernel import trap
 from vx9.kernel.trap import SYSCALL
-from vx9.vxcore import MemoryFault
+from vx9.vxcore import MemoryFault, TrapKind
 
 if TYPE_CHECKING:
     from vx9.kernel.proc import Proc
+    from vx9.vxcore import Trap
 
 QUEUE: Final = 5
 RED_ZONE: Final = 256
@@ -82,6 +84,19 @@ def post(p: Proc, text: str, kind: NoteKind) -> bool:
     return posted
 
 
+def post_trap(p: Proc, event: Trap) -> None:
+    """The note of what the processor, or its memory, did not let p do."""
+    text, number, code = trap.describe(event, p.cpu)
+    if event.kind == TrapKind.BREAKPOINT:
+        p.cpu.eip = p.cpu.eip - 1 & _MASK
+    p.trap = (number, code)
+    if p.tracer is not None:
+        p.tracer.fault(p, text)
+    post(p, text, NoteKind.DEBUG)
+    if p.debugger is not None:
+        p.debugger.trapped(p, event.kind)
+
+
 def post_group(procs: Iterable[Proc], noteid: int, text: str, sender: Proc | None = None) -> None:
     """Post a user note to all of a note group but the sender."""
     for p in list(procs):
@@ -92,8 +107,8 @@ def post_group(procs: Iterable[Proc], noteid: int, text: str, sender: Proc | Non
 def pack_ureg(p: Proc) -> bytes:
     """The registers of p as a Ureg."""
     eax, ecx, edx, ebx, esp, ebp, esi, edi, eip, eflags = p.cpu.get_regs()
-    trap, code = p.trap
-    return UREG.pack(edi, esi, ebp, 0, ebx, edx, ecx, eax, DS, DS, DS, DS, trap, code,
+    number, code = p.trap
+    return UREG.pack(edi, esi, ebp, 0, ebx, edx, ecx, eax, DS, DS, DS, DS, number, code,
                      eip, CS, eflags | IF, esp, DS)
 
 
@@ -144,7 +159,8 @@ async def deliver(p: Proc) -> None:
     p.cpu.esp = sp
     p.cpu.eip = p.notify
     p.cpu.eflags &= ~0x400  # DF
-    p.trace_note(text)
+    if p.tracer is not None:
+        p.tracer.note(p, text)
 
 
 async def _die(p: Proc, text: str, kind: NoteKind) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from vx9.kernel.segment import Segment, Space
     from vx9.kernel.strace import Tracer
     from vx9.kernel.systab import Call
+    from vx9.kernel.watch import Debugger
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class Proc:
     __slots__ = (
         "kernel", "pid", "parent", "name", "args", "user", "noteid", "children",
         "ns", "fds", "env", "rgrp", "root", "dot",
-        "space", "mem", "cpu", "task", "computes", "tracer", "call", "image_chan",
+        "space", "mem", "cpu", "task", "computes", "tracer", "debugger", "call", "image_chan",
         "errstr", "notes", "notify", "notified", "ureg", "last_note", "saved_fpu", "trap", "attention",
         "killed", "stop", "stop_at_note", "stopped", "changed", "hang", "private", "procmode", "priority", "fixed_priority",
         "args_set", "waitq", "waiter", "waiting", "exited", "exit", "dead", "broken", "alarm",
@@ -76,6 +77,7 @@ class Proc:
         self.task: Task
         self.computes = False  # used its last quantum up; runs in a worker, if there are any
         self.tracer: Tracer | None = None
+        self.debugger: Debugger | None = None
         self.call: Call | None = None
         self.image_chan: Chan | None = None
         self.errstr = ""
@@ -181,6 +183,7 @@ class Proc:
         run = cpu.run
         self.task.cpu = cpu
         workers = self.kernel.workers
+        sample = self.kernel.sampler
         quantum = sched.quantum_us(QUANTUM_US)
         turn = TURN
         while True:
@@ -192,6 +195,8 @@ class Proc:
                     continue
                 self.computes = event.kind in (TrapKind.QUANTUM, TrapKind.INTERRUPT)
                 if self.computes:
+                    if sample is not None:
+                        sample(self)
                     continue
             else:
                 event = run(quantum)
@@ -215,6 +220,8 @@ class Proc:
                             result = await result
                 except PlanError as error:
                     self.errstr = str(error)
+                    if self.tracer is not None:
+                        self.tracer.failed(self, call, error)
                     if type(error) is OverQuota:
                         self.kernel.limits_met.add("memory")
                     result = -1
@@ -226,14 +233,12 @@ class Proc:
                 if turn:
                     continue
             elif kind != TrapKind.QUANTUM and kind != TrapKind.INTERRUPT:
-                text, number, code = trap.describe(event, cpu)
-                if kind == TrapKind.BREAKPOINT:
-                    cpu.eip = cpu.eip - 1 & _MASK
-                self.trap = (number, code)
-                note.post(self, text, NoteKind.DEBUG)
+                note.post_trap(self, event)
                 turn -= 1
                 if turn > 0:
                     continue
+            elif sample is not None:
+                sample(self)
             self.call = None
             self.computes = kind == TrapKind.QUANTUM or turn == TURN  # no call in all that time
             turn = TURN
@@ -249,6 +254,8 @@ class Proc:
         return tuple(read)
 
     async def _bad_call(self, number: int) -> None:
+        if self.tracer is not None:
+            self.tracer.bad_call(self, number)
         await self.complain(f"bad sys call number {number} pc {self.cpu.eip:x}")
         note.post(self, "sys: bad sys call", NoteKind.DEBUG)
         self.errstr = EBADARG
@@ -257,6 +264,8 @@ class Proc:
     async def _failed_call(self, error: Exception) -> int:
         """A system call that did not end in a result or an error string; its result."""
         self.errstr = EBADARG
+        if self.tracer is not None and self.call is not None:
+            self.tracer.failed(self, self.call, error)
         if isinstance(error, MemoryFault):
             note.post(self, "sys: bad address in syscall", NoteKind.DEBUG)
         elif isinstance(error, OddAddress):
@@ -298,11 +307,6 @@ class Proc:
         except PlanError as error:
             log.debug("process %d: %s (%s)", self.pid, text, error)
 
-    def trace_note(self, text: str) -> None:
-        """Tell the tracer of a note."""
-        if self.tracer is not None:
-            self.tracer.note(self, text)
-
     def kill(self) -> None:
         """End the process whatever its handlers say."""
         if self.dead:
@@ -327,7 +331,12 @@ class Proc:
         self.dead = True
         self.call = None
         self.task.interrupted = False
-        self.trace_exit(end.status)
+        if self.tracer is not None:
+            self.tracer.exit(self, end.status)
+        if end.broken and self.kernel.autopsy is not None:
+            self.kernel.autopsy(self, end)
+        if self.debugger is not None:
+            self.debugger.ended(self, end)
         if self.alarm is not None:
             self.kernel.sched.cancel(self.alarm)
         try:
@@ -357,11 +366,6 @@ class Proc:
         self.kernel.reap(self)
         self.changed.wakeup()
         self.exited.wakeup()
-
-    def trace_exit(self, status: str) -> None:
-        """Tell the tracer of the end."""
-        if self.tracer is not None:
-            self.tracer.exit(self, status)
 
     def own_text(self) -> Segment:
         """The text segment, made the process's own so that it can be written."""

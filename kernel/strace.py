@@ -1,158 +1,210 @@
 """The tracer of system calls: a line a call, made from the table.
 
-    5 cat pread(3, "hello\\n", 8192, -1) = 6
-    5 cat open("/nope", OREAD) = -1 '/nope' file does not exist
+    0.001204 5 cat pread(3, "hello\\n", 8192, -1) = 6 <0.000013>
+    0.001311 5 cat open("/nope", OREAD) = -1 '/nope' file does not exist <0.000041>
 
-Arguments are printed as the kernel read them; buffers that a call fills, after it.
+In front are the seconds since the tracer began, the process's number and its name; behind,
+the seconds that the call took.  Arguments are printed as the kernel read them; buffers that
+a call fills, after it.  A call that sleeps is shown so far, and goes on in the same line or,
+when another came between, in one of its own: ``<... pread resumed>``.
+Nothing here writes to a guest or takes part in its calls; a sink that fails ends the tracing.
 Source: ratrace(1).
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from vx9.fs.errors import PlanError
+from vx9.kernel.straceargs import Shown, printable, show
 from vx9.vxcore import MemoryFault
 
 if TYPE_CHECKING:
     from vx9.kernel.proc import Proc
     from vx9.kernel.systab import Call
 
-SHOWN: Final = 32  # bytes of a buffer
-ARGS_SHOWN: Final = 16
+log = logging.getLogger(__name__)
 
-_OPEN: Final = ("OREAD", "OWRITE", "ORDWR", "OEXEC")
-_OPEN_FLAGS: Final = {16: "OTRUNC", 32: "OCEXEC", 64: "ORCLOSE", 0x1000: "OEXCL"}
-_PERM: Final = {0x80000000: "DMDIR", 0x40000000: "DMAPPEND", 0x20000000: "DMEXCL",
-                0x10000000: "DMMOUNT", 0x08000000: "DMAUTH", 0x04000000: "DMTMP"}
-_RFORK: Final = {16: "RFPROC", 32: "RFMEM", 64: "RFNOWAIT", 4: "RFFDG", 4096: "RFCFDG",
-                 1: "RFNAMEG", 1024: "RFCNAMEG", 2: "RFENVG", 2048: "RFCENVG", 8: "RFNOTEG",
-                 8192: "RFREND", 16384: "RFNOMNT"}
-_BIND: Final = ("MREPL", "MBEFORE", "MAFTER", "3")
-_BIND_FLAGS: Final = {4: "MCREATE", 16: "MCACHE"}
-_NOTED: Final = ("NCONT", "NDFLT", "NSAVE", "NRSTR")
-_SEGMENT: Final = {0o40: "SG_RONLY", 0o100: "SG_CEXEC"}
-
-
-def flags(value: int, names: dict[int, str], base: str = "") -> str:
-    """The names of the bits of value, the rest in hex."""
-    words = [base] if base else []
-    for bit, name in names.items():
-        if value & bit:
-            words.append(name)
-            value &= ~bit
-    if value or not words:
-        words.append(f"{value & 0xFFFFFFFF:#x}" if value else "0")
-    return "|".join(words)
-
-
-def quoted(data: bytes, shown: int = SHOWN) -> str:
-    """Bytes between double quotes, unprintable ones escaped, a long rest left out."""
-    text = repr(data[:shown])[2:-1].replace('"', '\\"').replace("\\'", "'")
-    return f'"{text}"' + ("..." if len(data) > shown else "")
+UNFINISHED: Final = "<unfinished ...>\n"
 
 
 class Tracer:
     """Writes what processes do to a text sink."""
 
     def __init__(self, sink: TextIO) -> None:
-        self.sink = sink
+        self.sink: TextIO | None = sink
+        self._start_ns: int | None = None
+        self._told: Exception | None = None  # whose line is written
+        self._open: _Line | None = None  # the last line, when it is not whole
 
     async def call(self, p: Proc, call: Call, args: Sequence[Any]) -> Any:
         """Make the call of a process and write its line."""
-        before = [self._before(p, call, args, i) for i in range(len(args))]
+        line = _Line(self, p, call, show(p, call, args))
         if call.result == "void":
-            self._line(p, f"{call.name}({', '.join(t or '' for t in before)})")
+            line.end("")
         try:
             result = call.handler(p, *args)  # type: ignore[misc]
             if type(result) is not int:
-                result = await result
-        except (PlanError, MemoryFault, Exception) as error:
-            why = str(error) if isinstance(error, PlanError) else "bad address"
-            self._end(p, call, args, before, f"-1 {why!r}", -1)
+                result = await _Watched(result, line.blocked)
+        except Exception as error:
+            line.end(f" = -1 {_reason(error)!r}")
+            self._told = error
+            raise
+        except BaseException:
+            line.end("")  # exits, or killed
             raise
         if result is None:  # exec, noted: the registers are another program's
-            self._line(p, f"{call.name}({', '.join(t or '' for t in before)})")
+            line.end("")
+            if call.name == "exec":
+                self._line(p, f"--- runs {' '.join(map(printable, p.args[:1]))}, "
+                              f"entry {p.cpu.eip:#x} ---")
         else:
             shown = f"{result & 0xFFFFFFFF:#x}" if call.result == "addr" else str(result)
-            self._end(p, call, args, before, shown, result)
+            line.end(f" = {shown}", result)
         return result
+
+    def failed(self, p: Proc, call: Call, error: Exception) -> None:
+        """A call failed; told here when it did so over its arguments, before it was made."""
+        if self._told is not error:
+            self._line(p, f"{call.name}(?) = -1 {_reason(error)!r}")
+        self._told = None
+
+    def fault(self, p: Proc, text: str) -> None:
+        """The program trapped."""
+        self._line(p, f"--- {printable(text)} pc={p.cpu.eip:#x} ---")
+
+    def bad_call(self, p: Proc, number: int) -> None:
+        """A system call with a number that is none."""
+        self._line(p, f"{number}(?) = -1 'bad sys call'")
 
     def note(self, p: Proc, text: str) -> None:
         """A note is delivered."""
-        self._line(p, f"--- note {text!r} ---")
+        self._line(p, f"--- note {text!r} to {p.notify:#x} ---")
 
     def exit(self, p: Proc, status: str) -> None:
         """The process ends."""
         self._line(p, f"+++ exits {status!r} +++")
 
+    def now_ns(self, p: Proc) -> int:
+        """Nanoseconds since the first line."""
+        now = p.kernel.host.monotonic_ns()
+        if self._start_ns is None:
+            self._start_ns = now
+        return now - self._start_ns
+
+    def head(self, p: Proc, when_ns: int) -> str:
+        """How each line begins."""
+        return f"{when_ns / 1e9:.6f} {p.pid} {printable(p.name)} "
+
     def _line(self, p: Proc, text: str) -> None:
-        self.sink.write(f"{p.pid} {p.name} {text}\n")
-        self.sink.flush()
+        self.write(self.head(p, self.now_ns(p)) + text + "\n", None)
 
-    def _end(self, p: Proc, call: Call, args: Sequence[Any], before: list[str | None],
-             shown: str, result: int) -> None:
-        texts = [t if t is not None else self._after(p, call, args, i, result)
-                 for i, t in enumerate(before)]
-        self._line(p, f"{call.name}({', '.join(texts)}) = {shown}")
+    def write(self, text: str, unfinished: _Line | None) -> None:
+        """Write the rest of a line or a whole one; unfinished: whose end is to come."""
+        if self.sink is None:
+            return
+        if self._open is not None:
+            text = ("" if self._open.gap else " ") + UNFINISHED + text
+            self._open.resumes = True
+        self.go_on(text, unfinished)
 
-    def _before(self, p: Proc, call: Call, args: Sequence[Any], i: int) -> str | None:
-        """An argument as text; None when it is known only after the call."""
-        value = args[i]
-        kind = call.args[i][1].name
-        if kind in ("out", "outstr", "fdpair", "vlongp", "waitrec"):
-            return None
-        if value is None:
-            return "nil"
-        if kind in ("str", "strz"):
-            return quoted(value.encode("utf-8", "surrogateescape"), 256)
-        if kind in ("in", "xbuf", "buf64", "exitstr", "argv"):
-            return self._memory(p, kind, value, args[i + 1] if i + 1 < len(args) else 64)
-        if kind in _FORMATS:
-            return _FORMATS[kind](value)
-        return str(value) if kind not in ("addr", "func", "semaddr") else f"{value:#x}"
-
-    def _memory(self, p: Proc, kind: str, address: int, count: int) -> str:
-        if address == 0:
-            return "nil"
+    def go_on(self, text: str, unfinished: _Line | None) -> None:
+        """Write in the line that is open."""
+        self._open = unfinished
+        if self.sink is None:
+            return
         try:
-            if kind == "exitstr":
-                return quoted(p.mem.truncated(address, 127), 127)
-            if kind == "argv":
-                pointers = p.mem.pointers(address, 1000)
-                words = [quoted(p.mem.truncated(a, 256), 256) for a in pointers[:ARGS_SHOWN]]
-                return "[" + ", ".join(words) + (", ..." if len(pointers) > ARGS_SHOWN else "") + "]"
-            data = p.mem.read(address, max(0, min(count, SHOWN + 1)))
-            if kind != "in":
-                data = data.partition(b"\0")[0]
-            return quoted(data)
-        except (MemoryFault, PlanError):
-            return f"{address:#x}"
+            self.sink.write(text)
+            self.sink.flush()
+        except (OSError, ValueError) as error:
+            self.sink = None
+            log.warning("tracing ends: %s", error)
 
-    def _after(self, p: Proc, call: Call, args: Sequence[Any], i: int, result: int) -> str:
-        address = args[i]
-        kind = call.args[i][1].name
-        try:
-            if result < 0 or kind == "waitrec":
-                return f"{address:#x}"
-            if kind == "out":
-                return quoted(p.mem.read(address, min(result, SHOWN + 1)))
-            if kind == "outstr":
-                return quoted(p.mem.truncated(address, 256), 256)
-            if kind == "fdpair":
-                return "[{} {}]".format(*struct.unpack("<2i", p.mem.read(address, 8)))
-            return f"[{struct.unpack('<q', p.mem.read(address, 8))[0]}]"
-        except (MemoryFault, PlanError):
-            return f"{address:#x}"
+    def is_open(self, line: _Line) -> bool:
+        """Whether nothing came after this line's beginning."""
+        return self._open is line
 
 
-_FORMATS: Final[dict[str, Callable[[int], str]]] = {
-    "omode": lambda v: flags(v & ~3, _OPEN_FLAGS, _OPEN[v & 3]),
-    "perm": lambda v: flags(v & ~0o777, _PERM, f"0{v & 0o777:o}"),
-    "rflags": lambda v: flags(v, _RFORK),
-    "bflags": lambda v: flags(v & ~3, _BIND_FLAGS, _BIND[v & 3]),
-    "nflag": lambda v: _NOTED[v] if 0 <= v <= 3 else str(v),
-    "sgattr": lambda v: flags(v, _SEGMENT),
-}
+def _reason(error: Exception) -> str:
+    if isinstance(error, MemoryFault):
+        return f"bad address {error.address:#x}"
+    return str(error) if isinstance(error, PlanError) else type(error).__name__
+
+
+class _Line:
+    """The line of one call."""
+
+    __slots__ = ("args", "begun", "call", "gap", "head", "p", "resumes", "start_ns", "tracer")
+
+    def __init__(self, tracer: Tracer, p: Proc, call: Call, args: list[Shown]) -> None:
+        self.tracer, self.p, self.call, self.args = tracer, p, call, args
+        self.start_ns = tracer.now_ns(p)
+        self.head = tracer.head(p, self.start_ns)  # exec changes the name
+        self.begun = 0  # arguments that are written
+        self.resumes = False
+        self.gap = False  # what is written ends with a blank
+
+    def blocked(self) -> None:
+        """The call sleeps: show what is known of it."""
+        known = []
+        for arg in self.args:
+            if not isinstance(arg, str):
+                break
+            known.append(arg)
+        self.begun = len(known)
+        self.gap = 0 < self.begun < len(self.args)
+        text = f"{self.head}{self.call.name}({', '.join(known)}{', ' if self.gap else ''}"
+        self.tracer.write(text, self)
+
+    def end(self, result: str, value: int = -1) -> None:
+        """Write the rest, once."""
+        if not self.head:
+            return
+        tracer = self.tracer
+        texts = [arg if isinstance(arg, str) else arg(value) for arg in self.args]
+        now = tracer.now_ns(self.p)
+        took = f" <{(now - self.start_ns) / 1e9:.6f}>" if self.call.result != "void" else ""
+        rest = f"{', '.join(texts[self.begun:])}){result}{took}\n"
+        if tracer.is_open(self):
+            tracer.go_on(rest, None)
+        elif self.resumes:
+            head = tracer.head(self.p, now)
+            tracer.write(f"{head}<... {self.call.name} resumed> {rest}", None)
+        else:
+            tracer.write(f"{self.head}{self.call.name}({rest}", None)
+        self.head = ""
+
+
+class _Watched:
+    """An awaitable as it is, but that its first sleep is told."""
+
+    __slots__ = ("inner", "slept")
+
+    def __init__(self, inner: Awaitable[Any], slept: Callable[[], None]) -> None:
+        self.inner = inner
+        self.slept = slept
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        steps = self.inner.__await__()
+        told = False
+        step: Callable[[], Any] = lambda: next(steps)  # noqa: E731
+        while True:
+            try:
+                where = step()
+            except StopIteration as stop:
+                return stop.value
+            if not told and hasattr(where, "waiters"):  # a Rendez, not the end of a turn
+                told = True
+                self.slept()
+            try:
+                yield where
+            except GeneratorExit:
+                steps.close()  # type: ignore[attr-defined]
+                raise
+            except BaseException as error:
+                thrown = error
+                step = lambda thrown=thrown: steps.throw(thrown)  # type: ignore # noqa: E731
+            else:
+                step = lambda: next(steps)  # noqa: E731

@@ -127,6 +127,8 @@ def _inherit(child: Proc, p: Proc) -> None:
     child.procmode, child.private, child.hang = p.procmode, p.private, p.hang
     child.priority, child.fixed_priority = p.priority, p.fixed_priority
     child.tracer = p.tracer
+    if p.debugger is not None:
+        p.debugger.born(p, child)
     note.inherit(child, p)
 
 
