@@ -15,7 +15,7 @@ PACKAGES = (
 @pytest.mark.timeout(300)
 def test_package(package, go, std_tests, vx9):
     """Each passes in its own folder, where it reads its testdata, and exits with 0."""
-    binary = std_tests(package, PACKAGES)
+    binary = std_tests(package)
     done = vx9("run", binary, cwd=go.root / "src" / package, timeout=240)
     assert done.stdout.decode().splitlines()[-1:] == ["PASS"], (done.stdout + done.stderr).decode()
     assert (done.returncode, done.stderr) == (0, b"")
