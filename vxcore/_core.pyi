@@ -21,6 +21,7 @@ class MemoryFault(Exception):
 
     address: int  # the first guest address that is not accessible
     write: bool
+    count: int  # bytes that were wanted from there on
 
 class MemoryObject:
     """Zero-filled pages, reachable by the host whether or not a guest runs.
@@ -140,6 +141,7 @@ class Cpu:
     eip: int
     eflags: int  # only CF PF AF ZF SF DF OF (and ID) can be changed
     fpu: bytes  # 512 bytes, FXSAVE layout; FIP and FDP read as 0
+    run_ns: Final[int]  # time spent in run() so far
     thread_segment: int | None
     """The address that gs:0 and fs:0 mean.
 

@@ -32,10 +32,11 @@ class CoreError(Exception):
 class MemoryFault(Exception):
     """A host access to guest memory that the guest itself could not have made."""
 
-    def __init__(self, address, write):
+    def __init__(self, address, write, count=1):
         super().__init__(f"{'write' if write else 'read'} fault at {address:#x}")
         self.address = address
         self.write = write
+        self.count = count
 
 
 cdef bint ready = False
@@ -270,12 +271,12 @@ cdef class Memory:
     def read(self, address, count):
         self.open()
         if not 0 <= address < 1 << 32 or not 0 <= count < 1 << 32:
-            raise MemoryFault(address & 0xFFFFFFFF, False)
+            raise MemoryFault(address & 0xFFFFFFFF, False, count)
         cdef uint32_t a = address, n = count
         # Check before making room: count may be anything.
         cdef uint32_t have = vx_memory_check(self.m, a, n, VX_READ)
         if have < n:
-            raise MemoryFault((a + have) & 0xFFFFFFFF, False)
+            raise MemoryFault((a + have) & 0xFFFFFFFF, False, n - have)
         cdef bytes data = PyBytes_FromStringAndSize(NULL, n)
         vx_memory_read(self.m, a, PyBytes_AS_STRING(data), n)
         return data
@@ -289,7 +290,7 @@ cdef class Memory:
             return
         cdef uint32_t done = self.store(a, &data[0], n)
         if done < n:
-            raise MemoryFault((a + done) & 0xFFFFFFFF, True)
+            raise MemoryFault((a + done) & 0xFFFFFFFF, True, n - done)
 
     def cstring(self, address, limit):
         self.open()
@@ -317,11 +318,11 @@ cdef class Memory:
     def check(self, address, count, write):
         self.open()
         if not 0 <= address < 1 << 32 or not 0 <= count < 1 << 32:
-            raise MemoryFault(address & 0xFFFFFFFF, write)
+            raise MemoryFault(address & 0xFFFFFFFF, write, count)
         cdef uint32_t have = vx_memory_check(self.m, address, count,
                                              VX_WRITE if write else VX_READ)
         if have < count:
-            raise MemoryFault((address + have) & 0xFFFFFFFF, write)
+            raise MemoryFault((address + have) & 0xFFFFFFFF, write, count - have)
 
     def load32(self, address):
         self.open()
@@ -330,7 +331,7 @@ cdef class Memory:
             raise MemoryFault(address & 0xFFFFFFFF, False)
         have = vx_memory_read(self.m, address, &value, 4)
         if have < 4:
-            raise MemoryFault((address + have) & 0xFFFFFFFF, False)
+            raise MemoryFault((address + have) & 0xFFFFFFFF, False, 4 - have)
         return value
 
     cdef uint32_t store(self, uint32_t address, const void *data, uint32_t count) noexcept:
@@ -350,7 +351,7 @@ cdef class Memory:
         cdef uint32_t word = value & 0xFFFFFFFF
         cdef uint32_t have = self.store(address, &word, 4)
         if have < 4:
-            raise MemoryFault((address + have) & 0xFFFFFFFF, True)
+            raise MemoryFault((address + have) & 0xFFFFFFFF, True, 4 - have)
 
     cdef uint8_t *word(self, address, bint write) except NULL:
         """The host address of an aligned guest word."""
@@ -362,7 +363,7 @@ cdef class Memory:
         cdef uint32_t prot = VX_WRITE if write else VX_READ
         cdef vx_mapping *g = vx_memory_find(self.m, address)
         if g == NULL or not g.prot & prot:
-            raise MemoryFault(address, write)
+            raise MemoryFault(address, write, 4)
         return vx_object_data(g.object) + (<uint32_t>address - g.address)
 
     def cas32(self, address, old, new):
@@ -424,6 +425,7 @@ cdef class Cpu:
     cdef vx_cpu *c
     cdef Memory _memory
     cdef Trap _trap
+    cdef readonly uint64_t run_ns
 
     def __cinit__(self, Memory memory not None):
         start()
@@ -599,14 +601,17 @@ cdef class Cpu:
             raise ValueError(f"a quantum of {quantum_us} microseconds is too short")
         ticks = <int>min(quantum_us // VX_TICK_US, 0x3FFFFFFF) + 1
         c.poll = <unsigned long>get_ident() == main_thread  # who alone runs signal handlers
+        cdef uint64_t start_ns
         while True:
             with nogil:
+                start_ns = now_ns()
                 vx_take()
                 if memory.m == NULL:
                     err = -EINVAL
                 else:
                     err = vx_run_here(c, memory.m, ticks, python)
                 vx_give()
+                self.run_ns += now_ns() - start_ns
             if err < 0:
                 raise run_error(err)
             if c.trap.kind != VX_T_POLL:
@@ -643,6 +648,16 @@ cdef class Cpu:
 
 cdef extern from *:
     """
+    #include <time.h>
+
+    static inline uint64_t
+    now_ns(void)
+    {
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    }
+
     static inline int
     vx_run_here(struct vx_cpu *c, struct vx_memory *m, int ticks, int python)
     {
@@ -656,6 +671,7 @@ cdef extern from *:
     }
     """
     int vx_run_here(vx_cpu *c, vx_memory *m, int ticks, int python) nogil
+    uint64_t now_ns() nogil
 
 
 cdef run_error(int err):
