@@ -24,6 +24,14 @@ int vx_store_fd = -1;
 static uint64_t store_size;
 static uint64_t next_id = 1;
 
+/*
+ * Objects that nobody has any more, wiped.  One that is taken again keeps its pages, its place
+ * and its id, so a slot that still maps it need not map it anew: fork and exec live of this.
+ */
+enum { POOL = 64, POOL_BYTES = 64 * VX_PAGE };  /* objects; what each may hold */
+static struct vx_object *pool[POOL];  /* who came last is last */
+static int npool;
+
 /* Free extents, ascending, never adjacent. */
 static struct extent {
     uint64_t offset, size;
@@ -128,6 +136,20 @@ punch(uint64_t offset, uint64_t size)
                   (off_t)size);
 }
 
+static struct vx_object *
+from_pool(uint64_t reserve)
+{
+    for (int i = npool - 1; i >= 0; i--) {
+        struct vx_object *o = pool[i];
+        if (o->reserve != reserve)
+            continue;
+        npool--;
+        memmove(pool + i, pool + i + 1, (size_t)(npool - i) * sizeof *pool);
+        return o;
+    }
+    return NULL;
+}
+
 struct vx_object *
 vx_object_new(uint64_t size, uint64_t reserve)
 {
@@ -137,7 +159,13 @@ vx_object_new(uint64_t size, uint64_t reserve)
         reserve = VX_PAGE;
     if (reserve >= 1ull << 32)
         return NULL;
-    struct vx_object *o = calloc(1, sizeof *o);
+    struct vx_object *o = from_pool(reserve);
+    if (o != NULL) {
+        o->size = (uint32_t)size;
+        o->refs = 1;
+        return o;
+    }
+    o = calloc(1, sizeof *o);
     if (o == NULL)
         return NULL;
     if (extent_take(reserve, &o->offset) < 0) {
@@ -149,18 +177,6 @@ vx_object_new(uint64_t size, uint64_t reserve)
     o->reserve = (uint32_t)reserve;
     o->refs = 1;
     return o;
-}
-
-void
-vx_object_unref(struct vx_object *o)
-{
-    if (--o->refs > 0)
-        return;
-    punch(o->offset, o->reserve);
-    extent_give(o->offset, o->reserve);
-    free(o->code);
-    free(o->watched);
-    free(o);
 }
 
 int
@@ -226,6 +242,50 @@ vx_object_used(struct vx_object *o)
     uint64_t sum = 0;
     each_run(o, add_run, &sum);
     return sum;
+}
+
+struct wipe {
+    uint8_t *data;
+    uint64_t sum;
+};
+
+static void
+wipe_run(uint64_t offset, uint64_t size, void *arg)
+{
+    struct wipe *w = arg;
+    w->sum += size;
+    if (w->sum <= POOL_BYTES)
+        memset(w->data + offset, 0, size);
+}
+
+static void
+destroy(struct vx_object *o)
+{
+    punch(o->offset, o->reserve);
+    extent_give(o->offset, o->reserve);
+    free(o->code);
+    free(o->watched);
+    free(o);
+}
+
+void
+vx_object_unref(struct vx_object *o)
+{
+    if (--o->refs > 0)
+        return;
+    struct wipe w = {vx_object_data(o), 0};
+    if (o->code == NULL && o->watched == NULL)
+        each_run(o, wipe_run, &w);
+    if (o->code || o->watched || w.sum > POOL_BYTES) {
+        destroy(o);
+        return;
+    }
+    o->prots = 0;
+    if (npool == POOL) {
+        destroy(pool[0]);
+        memmove(pool, pool + 1, (size_t)--npool * sizeof *pool);
+    }
+    pool[npool++] = o;
 }
 
 struct copy {
