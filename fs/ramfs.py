@@ -258,9 +258,10 @@ class RamFS(Refuser):
                 raise PlanError(EFULL) from None
 
     def _modified(self, node: Node, uid: str) -> None:
-        node.vers += 1
-        node.mtime = self.now()
-        node.muid = uid
+        if uid is not rights.ADMIN:  # who leaves no trace
+            node.vers += 1
+            node.mtime = self.now()
+            node.muid = uid
 
     # Attributes
 
@@ -274,22 +275,26 @@ class RamFS(Refuser):
 
     async def wstat(self, fid: Fid, change: DirChange) -> None:
         """stat(5): all is checked before anything changes."""
-        node: Node = fid.aux
-        self._check_change(node, fid.uid, change)
+        node, uid = fid.aux, fid.uid
+        self._check_change(node, uid, change)
         if change.length is not None and change.length != len(node.data):
             self._resize(node, change.length)
-            self._modified(node, fid.uid)
+            self._modified(node, uid)
         if change.name is not None and change.name != node.name:
-            self._rename(node, change.name, fid.uid)
+            self._rename(node, change.name, uid)
         if change.mode is not None:
             node.mode = change.mode & MODEBITS
-            node.vers += 1
+            node.vers += uid is not rights.ADMIN
         if change.atime is not None:
             node.atime = change.atime
         if change.mtime is not None:
             node.mtime = change.mtime
         if change.gid is not None:
             node.gid = change.gid
+        if change.uid is not None:
+            node.uid = change.uid
+        if change.muid is not None:
+            node.muid = change.muid
 
     def _rename(self, node: Node, name: str, uid: str) -> None:
         """In place, so that the order of the directory stays."""
@@ -307,24 +312,7 @@ class RamFS(Refuser):
             self._check_removable(node, uid)
             assert node.parent is not None
             self._check_new_name(node.parent, change.name)
-        if change.length is not None and change.length != len(node.data):
-            if node.children is not None:
-                raise PlanError(EISDIR)
-            self._check(node, uid, rights.AWRITE)
-        owner = uid in (node.uid, node.gid)
-        if change.mode is not None:
-            if not owner:
-                raise PlanError(EPERM)
-            if (change.mode ^ node.mode) & DMDIR or change.mode & ~MODEBITS:
-                raise PlanError(EBADARG)
-        if (change.mtime is not None or change.atime is not None) and not owner:
-            raise PlanError(EPERM)
-        if change.gid not in (None, node.gid) and not uid == node.uid == change.gid:
-            raise PlanError(EPERM)  # only to a group of one's own
-        if change.uid is not None and change.uid != node.uid:
-            raise PlanError(EPERM)
-        if change.muid is not None and change.muid != node.muid:
-            raise PlanError(EPERM)
+        rights.check_change(self._dir(node), uid, change, MODEBITS)
 
     # For whoever fills the tree
 
