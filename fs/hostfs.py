@@ -2,11 +2,10 @@
 
 Nothing outside the folder is ever opened: one name at a time is opened below its parent's
 descriptor without following links; a link is followed only by openat2 with
-RESOLVE_BENEATH, so while it stays in the folder; ".." is taken from the name kept here,
-never from the host's.  Only regular files and directories are served: each name is first
-opened with O_PATH, which has no effect on devices and FIFOs, and then looked at.  A Fid
-keeps one descriptor, of the very file that was walked to, so renames on the host do no
-harm.
+RESOLVE_BENEATH, so while it stays in the folder (hostlinks.py); ".." is taken from the name
+kept here, never from the host's.  Only regular files and directories are served: each name is
+first opened with O_PATH, which has no effect on devices and FIFOs, and then looked at.  A Fid
+keeps one descriptor, of the very file that was walked to, so renames on the host do no harm.
 
 Rules of mapping.  The guest acts as the host user who runs vx9, and the host checks its
 rights; for root, who could do anything, the owner's bits of a file decide.  Modes are the
@@ -52,6 +51,7 @@ from .errors import (
 )
 from .hostattr import KEPT, Attributes
 from .hostcalls import Calls, File, plan_error
+from .hostlinks import open_beneath
 from .server import Fid, Refuser
 
 OFFMAX: Final = 0x7FFFFFFFFFFFFFFF
@@ -130,8 +130,7 @@ class HostFS(Refuser):
 
     def _beneath(self, path: tuple[bytes, ...]) -> int:
         """An O_PATH descriptor of path, links followed while they stay below the root."""
-        return self._calls.open_beneath(self._root.fd, b"/".join(path) or b".",
-                                       os.O_PATH | os.O_CLOEXEC)
+        return open_beneath(self._calls, self._root.fd, path)
 
     @staticmethod
     def _served(st: os.stat_result) -> os.stat_result:

@@ -89,10 +89,30 @@ def test_links_outside_are_not(door, folder, target):
     assert "alias" not in door.names("")
 
 
-def test_absolute_links_to_inside_are_refused_too(door, folder):
+def test_absolute_links_to_inside_are_followed(door, folder):
     (folder / "alias").symlink_to(folder / "hello")
-    with fails(EPERM):
-        door.at("alias")
+    (folder / "dir").symlink_to(folder / "sub")
+    (folder / "root").symlink_to(folder)
+    (folder / "sub" / "chain").symlink_to(folder / "dir" / "deep")
+    assert door.contents("alias") == b"hello, world\n"
+    assert door.contents("dir/chain/file") == door.contents("root/sub/deep/file") == b"deep\n"
+    assert door.names("dir/chain") == {"file"}
+    up, _ = door.walk(door.at("dir"), [".."])
+    assert up.qid.path == door.at("").qid.path
+
+
+@pytest.mark.parametrize("target", [
+    "{top}/../secret", "{top}/sub/../../secret", "{top} beside/secret", "{top}x", "{top}/out",
+    "{top}/sub/../../served folder/hello", "{top}/loop", "{top}/../served folder/../secret"])
+def test_absolute_links_that_lead_out_are_not(door, folder, tmp_path, target):
+    (tmp_path / "served folder beside").mkdir()
+    (tmp_path / "served folder beside" / "secret").write_bytes(SECRET)
+    (folder / "out").symlink_to(tmp_path / "secret")
+    (folder / "loop").symlink_to(folder / "loop")
+    (folder / "alias").symlink_to(target.format(top=folder))
+    with pytest.raises(PlanError):
+        door.contents("alias")
+    assert "alias" not in door.names("")
 
 
 def test_a_chain_of_links_that_is_too_long(door, folder):
