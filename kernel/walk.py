@@ -262,6 +262,8 @@ class Walker:
 
     async def _up(self, place: Place, done: int) -> None:
         """Walk "..", from the covered file when the last element crossed a mount."""
+        if not place.fid.qid[2] & QTDIR:
+            raise Stuck(done, ENOTDIR)
         await place.undo()
         place.fid.proc = place.p
         try:

@@ -164,6 +164,8 @@ def test_errors_name_the_part_that_failed(w):
         ("/n/d/f/more/still", "'/n/d/f' not a directory"),
         ("/n/x/", "'/n/x' not a directory"),
         ("/n/x/.", "'/n/x' not a directory"),
+        ("/n/x/..", "'/n/x' not a directory"),
+        ("/n/x/../d", "'/n/x' not a directory"),
         ("it's", "'it''s' file does not exist"),
         ("#A/nope", "'#A/nope' file does not exist"),
         ("#Z", "unknown device in # filename"),
