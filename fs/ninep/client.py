@@ -1,0 +1,251 @@
+"""Client: the asking side of one connection, without the connection.
+
+call() makes a Call, a request with a tag of its own; take() gives the messages to send,
+feed() takes what came and ends Calls.  flush() asks the server to give a Call up: it ends
+with the answer, if that was faster, or as interrupted.  A tag is used again only when the
+server cannot mean the old request by it any more.
+
+The server is not trusted: an answer of a wrong kind fails its Call, one to a tag that is not
+in use is dropped, nonsense ends the connection for all.
+Source: intro(5), flush(5), version(5); /sys/src/9/port/devmnt.c.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from ..errors import EHUNGUP, EINTR, EMOUNTRPC, PlanError
+from . import wire
+from .wire import NOTAG, OVERHEAD, BadMessage, Message
+
+log = logging.getLogger(__name__)
+
+MSIZE: Final = 8192 + OVERHEAD  # what Plan 9 asks for
+MSIZE_MOST: Final = 1 << 20  # and the most it believes
+TAGS: Final = NOTAG - 1
+ABANDONED: Final = 256  # requests that nobody waits for, before the server is given up
+_ANSWER: Final = {message: wire.MESSAGES[number + 1]
+                  for message, number in wire.NUMBERS.items() if number % 2 == 0}
+
+
+def _nothing() -> None:
+    """What is done at the end of a Call nobody told about."""
+
+
+class Call:
+    """A request and, when done, its answer or error."""
+
+    __slots__ = ("abandoned", "done", "error", "flushed", "flushes", "reply", "request", "sent",
+                 "undo", "wake")
+
+    def __init__(self, request: Message, wake: Callable[[], None]) -> None:
+        self.request = request
+        self.wake = wake  # called when done
+        self.sent = False
+        self.done = False
+        self.reply: Message = None
+        self.error = ""
+        self.flushed: Call | None = None  # the Tflush that is about it
+        self.flushes: Call | None = None  # what it is about, if it is a Tflush
+        self.abandoned = False  # nobody waits for it
+        self.undo: Callable[[Message], None] | None = None  # gets an answer that is too late
+
+    def result(self) -> Any:
+        """The answer.  Raises PlanError."""
+        if self.error:
+            raise PlanError(self.error)
+        return self.reply
+
+
+class Client:
+    """One connection to a server."""
+
+    def __init__(self, wake: Callable[[], None] = _nothing) -> None:
+        self.wake = wake  # called when there is something to take
+        self.msize = 0  # 0: no version agreed on
+        self.version = ""
+        self.dead = ""  # why nothing can be asked any more
+        self.abandoned = 0
+        self._asked = 0
+        self._split = wire.Splitter(MSIZE)
+        self._calls: dict[int, Call] = {}
+        self._queue: deque[Call] = deque()
+        self._tags: list[int] = []  # used before, free now
+        self._next_tag = 1
+        self._fids: list[int] = []
+        self._next_fid = 1
+
+    # The connection's side
+
+    def take(self) -> list[bytes]:
+        """The messages to send, in order; they count as sent."""
+        out = []
+        queue = self._queue
+        while queue:
+            call = queue.popleft()
+            call.sent = True
+            out.append(wire.pack(call.request))
+        return out
+
+    def feed(self, data: bytes) -> None:
+        """Bytes from the server; no bytes are the end of the connection."""
+        if self.dead:
+            return
+        if not data:
+            self.hangup(EMOUNTRPC)
+            return
+        try:
+            for message in self._split.feed(data):
+                self._take(message)
+        except BadMessage as error:
+            log.warning("9P server: %s", error)
+            self.hangup(EMOUNTRPC)
+
+    def hangup(self, text: str) -> None:
+        """Fail all that is under way with text, and everything from now on."""
+        if self.dead:
+            return
+        self.dead = text
+        calls = list(self._calls.values())
+        self._calls.clear()
+        self._queue.clear()
+        for call in calls:
+            if not call.done:
+                self._end(call, None, text)
+
+    @property
+    def busy(self) -> int:
+        """Requests under way."""
+        return len(self._calls)
+
+    # Asking
+
+    def call(self, kind: type, *fields: Any, wake: Callable[[], None] = _nothing) -> Call:
+        """Queue a request; kind is its class, fields what follows the tag.  Raises PlanError."""
+        if self.dead:
+            raise PlanError(EHUNGUP)
+        if kind is wire.Tversion:
+            tag = NOTAG
+        elif self._tags:
+            tag = self._tags.pop()
+        elif self._next_tag <= TAGS:
+            tag = self._next_tag
+            self._next_tag += 1
+        else:
+            raise PlanError("no free tags")
+        call = Call(kind(tag, *fields), wake)
+        self._calls[tag] = call
+        self._queue.append(call)
+        if len(self._queue) == 1:
+            self.wake()
+        return call
+
+    def ask_version(self, msize: int, version: str = wire.VERSION,
+                    wake: Callable[[], None] = _nothing) -> Call:
+        """Queue a Tversion; agree() looks at the answer."""
+        self._asked = msize
+        self._split.limit = max(msize, MSIZE)
+        return self.call(wire.Tversion, msize, version, wake=wake)
+
+    def agree(self, call: Call) -> None:
+        """Take over what the answer to a Tversion says.  Raises PlanError."""
+        answer = call.result()
+        if not call.request.version.startswith(answer.version) or not answer.version:
+            raise PlanError("bad 9P version returned from server")
+        if answer.msize > self._asked:
+            raise PlanError("server tries to increase msize in fversion")
+        if not wire.MSIZE_MIN <= answer.msize <= MSIZE_MOST:
+            raise PlanError("nonsense value of msize in fversion")
+        self.msize = self._split.limit = answer.msize
+        self.version = answer.version
+
+    def flush(self, call: Call, wake: Callable[[], None] = _nothing) -> Call | None:
+        """Ask for the end of call; None when it has ended, for it had never been sent."""
+        if call.done:
+            return None
+        if not call.sent:
+            self._queue.remove(call)
+            self._forget(call)
+            self._end(call, None, EINTR)
+            return None
+        flush = self.call(wire.Tflush, call.request.tag, wake=wake)
+        flush.flushes = call
+        call.flushed = flush
+        return flush
+
+    def abandon(self, call: Call, undo: Callable[[Message], None] | None = None) -> None:
+        """Stop waiting for call; undo gets the answer when it comes, None if it is an error."""
+        call.undo = undo
+        left: Call | None = call
+        while left is not None and not left.done:
+            left.abandoned = True
+            left.wake = _nothing
+            self.abandoned += 1
+            left = left.flushed
+        if self.abandoned > ABANDONED:
+            log.warning("9P server: it does not answer")
+            self.hangup(EMOUNTRPC)
+
+    def new_fid(self) -> int:
+        """A number for a fid."""
+        if self._fids:
+            return self._fids.pop()
+        self._next_fid += 1
+        return self._next_fid - 1
+
+    def free_fid(self, fid: int) -> None:
+        """The server does not know the number any more."""
+        self._fids.append(fid)
+
+    # Answers
+
+    def _take(self, message: Message) -> None:
+        call = self._calls.get(message[0])
+        if call is None or not call.sent:
+            log.warning("9P server: %s to a tag that is not in use", type(message).__name__)
+            return
+        kind = type(message)
+        if call.done:
+            self._forget(call)  # too late
+        elif kind is _ANSWER[type(call.request)]:
+            self._forget(call)
+            self._end(call, message, "")
+        elif kind is wire.Rerror:
+            self._forget(call)
+            self._end(call, None, message.ename or EMOUNTRPC)
+        else:
+            log.warning("9P server: %s for %s", kind.__name__, type(call.request).__name__)
+            self._forget(call)
+            self._end(call, None, EMOUNTRPC)
+
+    def _forget(self, call: Call) -> None:
+        """call is answered: its tag is free, unless a flush still speaks of it."""
+        tag = call.request.tag
+        flush = call.flushed
+        if flush is not None and not flush.done:
+            return
+        del self._calls[tag]
+        if tag != NOTAG:
+            self._tags.append(tag)
+
+    def _end(self, call: Call, reply: Message, error: str) -> None:
+        """Let whoever waits for call go on."""
+        call.done = True
+        call.reply, call.error = reply, error
+        if call.abandoned:
+            self.abandoned -= 1
+        if call.undo is not None:
+            call.undo(reply)
+        old = call.flushes
+        if old is not None and not self.dead:
+            if old.done:
+                self._forget(old)
+            else:
+                # Without an Rflush the server may still mean the old tag: it stays in use.
+                if reply is not None:
+                    self._forget(old)
+                self._end(old, None, EINTR)
+        call.wake()
