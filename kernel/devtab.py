@@ -18,9 +18,11 @@ from vx9.kernel import note
 from vx9.kernel.console import Console
 from vx9.kernel.devcons import Cons
 from vx9.kernel.devdup import Dup
+from vx9.kernel.devcs import Cs
 from vx9.kernel.devenv import Env
 from vx9.kernel.devhost import Host, Ram
 from vx9.kernel.devpipe import Pipe
+from vx9.kernel.devip import Ipdev
 from vx9.kernel.devproc import Devproc
 from vx9.kernel.devroot import Root
 from vx9.kernel.devsrv import Srv
@@ -49,6 +51,8 @@ BINDS: Final = (
     ("#s",    "/srv",  MREPL | MCREATE),
     ("#Rtmp", "/tmp",  MREPL | MCREATE),
 )
+    ("#I",    "/net",  MREPL),
+    ("#N",    "/net",  MAFTER),
 # fmt: on
 
 
@@ -90,6 +94,10 @@ def devices(kernel: Kernel, ram_quota: int = RAM_QUOTA, console: Console | None 
         "|": Pipe(eve, now),
         "p": Devproc(kernel),
         "s": Srv(eve, now),
+        "g": Segments(eve, now),
+        "¤": Cap(eve, now, kernel.clock.ticks),
+        "I": Ipdev(kernel),
+        "N": Cs(kernel),
         "d": Dup(eve, now),
         "U": Host(numbers),
         "R": ram,

@@ -48,6 +48,7 @@ class Quota:
 
 
 class Kernel:
+    conversations: int = 1024  # of each protocol in #I
     """One Plan 9."""
 
     def __init__(self, host: Host | None = None, memory: int | None = None, user: str = "glenda",
