@@ -94,8 +94,6 @@ def devices(kernel: Kernel, ram_quota: int = RAM_QUOTA, console: Console | None 
         "|": Pipe(eve, now),
         "p": Devproc(kernel),
         "s": Srv(eve, now),
-        "g": Segments(eve, now),
-        "¤": Cap(eve, now, kernel.clock.ticks),
         "I": Ipdev(kernel),
         "N": Cs(kernel),
         "d": Dup(eve, now),
