@@ -105,6 +105,7 @@ EXLOCKED:    Final = "exclusive use file already open"
 EREMOVED:    Final = "file has been removed"
 ENOTREG:     Final = "not a regular file"
 ESRVEXIST:   Final = "srv file already exists"
+EBADTIME:    Final = "bad time control"
 # fmt: on
 
 
@@ -114,14 +115,24 @@ def quote(text: str) -> str:
 
 
 def about(name: str, text: str) -> str:
-    """text decorated with the name that it is about: 'name' text.
+    """text decorated with the name that it is about: 'name' text."""
+    return f"{_shown(name, text, 1)} {text}"
+
+
+def about_last(name: str, text: str) -> str:
+    """The same in 9front's way: text: 'name'."""
+    return f"{text}: {_shown(name, text, 2)}"
+
+
+def _shown(name: str, text: str, between: int) -> str:
+    """name between quotes.
 
     A long name keeps its tail, so that the message itself is never cut.
     """
-    room = ERRMAX - 1 - len(text.encode("utf-8", "surrogateescape")) - 3
+    room = ERRMAX - 1 - len(text.encode("utf-8", "surrogateescape")) - 2 - between
     shown = quote(name)
     if len(shown.encode("utf-8", "surrogateescape")) - 2 <= room:
-        return f"{shown} {text}"
+        return shown
     data = name.encode("utf-8", "surrogateescape")
     tail = data[-max(room - 3, 1) :]
     while tail and tail[0] & 0xC0 == 0x80:
@@ -129,5 +140,5 @@ def about(name: str, text: str) -> str:
     while True:
         shown = quote("..." + tail.decode("utf-8", "surrogateescape"))
         if len(shown.encode("utf-8", "surrogateescape")) - 2 <= room or not tail:
-            return f"{shown} {text}"
+            return shown
         tail = tail[1:]
