@@ -51,6 +51,7 @@ class DirtabServer(Refuser):
     """A server whose files are the Rows of ROWS."""
 
     ROWS: ClassVar[Sequence[Row]] = ()
+    TOP: ClassVar[int] = DMDIR | 0o555  # the mode of the root
 
     def __init__(self, eve: str = "none", now: Callable[[], int] = lambda: 0,
                  rows: Sequence[Row] | None = None) -> None:
@@ -58,12 +59,13 @@ class DirtabServer(Refuser):
         self.now = now  # seconds
         self.born = now()
         self._paths = 0
-        top = Row(f"#{self.dc}", DMDIR | 0o555, rows=self.ROWS if rows is None else rows)
+        top = Row(f"#{self.dc}", self.TOP, rows=self.ROWS if rows is None else rows)
         self.root = self._plant(top, None)
 
     def _plant(self, row: Row, parent: Node | None) -> Node:
         is_dir = row.rows is not None
-        node = Node(row, Qid(self._paths, 0, QTDIR if is_dir else 0), parent, {})
+        kind = row.perm >> 24 | (QTDIR if is_dir else 0)
+        node = Node(row, Qid(self._paths, 0, kind), parent, {})
         self._paths += 1
         for child in row.rows or ():
             node.children[child.name] = self._plant(child, node)

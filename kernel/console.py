@@ -22,6 +22,7 @@ RETURN: Final = 0x0D
 KILL: Final = 0x15
 DEL: Final = 0x7F
 LINE_MAX: Final = 4096  # bytes of a line; more is not taken
+COPY_MAX: Final = 8 * 1024  # bytes that wait for the reader of kprint; more is not kept
 TYPE_AHEAD: Final = 64 * 1024  # bytes that wait for a reader; more is not taken
 LOG_MAX: Final = 16 * 1024  # bytes of kmesg
 
@@ -44,6 +45,9 @@ class Console:
         self._reading = False
         self._echo = bytearray()
         self._hungup = False
+        self.copying = False  # kprint is open
+        self._copy = bytearray()  # what its reader has not read
+        self._copied = Rendez()
 
     # Output
 
@@ -56,10 +60,25 @@ class Console:
         return len(data)
 
     def note(self, data: bytes) -> None:
-        """Keep data for kmesg."""
+        """Keep data for kmesg and kprint."""
         self.log += data
         if len(self.log) > LOG_MAX:
             del self.log[: len(self.log) - LOG_MAX]
+        if self.copying:
+            self._copy += data[: COPY_MAX - len(self._copy)]
+            self._copied.wakeup()
+
+    async def read_copy(self, count: int) -> bytes:
+        """At most count bytes of what was shown since kprint was opened."""
+        await self._copied.sleep(lambda: self._copy)
+        data = bytes(self._copy[:count])
+        del self._copy[:count]
+        return data
+
+    def end_copy(self) -> None:
+        """kprint is closed."""
+        self.copying = False
+        self._copy.clear()
 
     async def flush_echo(self) -> None:
         """Show what was typed."""

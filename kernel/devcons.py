@@ -1,4 +1,4 @@
-"""#c: the console, the clocks, and what the machine and the calling process are called.
+"""#c: the console, the clocks, what the calling process is; consmachine.py has the machine.
 
 Source: cons(3); /sys/src/9/port/devcons.c.
 """
@@ -8,42 +8,24 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
+from vx9.fs.dir import DMEXCL
 from vx9.fs.dirtab import DirtabServer, Row
-from vx9.fs.errors import EBADARG, EBADCTL, EPERM, ETOOBIG, ETOOSMALL, PlanError
+from vx9.fs.errors import EBADTIME, EINUSE, EPERM, ETOOSMALL, PlanError
 from vx9.fs.server import Fid
+from vx9.kernel import consmachine
+from vx9.kernel.clock import SECOND
+from vx9.kernel.consmachine import data, number
 from vx9.kernel.console import Console
 
 if TYPE_CHECKING:
+    from vx9.kernel.chan import Chan
     from vx9.kernel.kernel import Kernel
 
-HZ: Final = 1_000_000_000  # fast ticks are nanoseconds of the monotonic clock
-PAGE: Final = 4096
-NAME_MAX: Final = 64  # bytes of a system's or a domain's name
 _BINTIME: Final = struct.Struct(">4Q")
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
-
-
-def _number(n: int) -> bytes:
-    return b"%11d " % n
-
-
-def _given_name(data: bytes, offset: int) -> str:
-    """A name that was written in one piece, one newline less."""
-    if offset:
-        raise PlanError(EBADARG)
-    if len(data) >= NAME_MAX:
-        raise PlanError(ETOOBIG)
-    name = _text(data.removesuffix(b"\n"))
-    if not name or not name.isprintable():
-        raise PlanError(EBADARG)
-    return name
+_SET: Final = struct.Struct(">q")
+_TRIM: Final = struct.Struct(">qi")
+_RATE: Final = struct.Struct(">Q")
+TIME_MAX: Final = 32  # bytes written to time
 
 
 class Cons(DirtabServer):
@@ -57,11 +39,14 @@ class Cons(DirtabServer):
         self.console = console
         self.reader: Any = None  # the process that read the console last
         self._controls = 0  # opens of consctl
-        self._domain = ""
-        self._switches = 0
-        super().__init__(kernel.eve, lambda: kernel.host.time_ns() // 1_000_000_000)
+        self.domain = ""
+        self.swap_file: Chan | None = None
+        self.swap_pages = 0
+        self.meter = consmachine.Meter(self)
+        super().__init__(kernel.eve, kernel.clock.seconds)
 
-    def _caller(self, fid: Fid) -> Any:
+    def caller(self, fid: Fid) -> Any:
+        """The process that calls."""
         return fid.proc if fid.proc is not None else self.kernel.boot
 
     # The console itself
@@ -87,12 +72,22 @@ class Cons(DirtabServer):
                 self.console.raw_on()
             elif word == b"rawoff":
                 self.console.raw_off()
-            elif word not in (b"ctlpon", b"ctlpoff"):  # ^P does nothing special here
-                raise PlanError(EBADCTL)
+            # All else is for other consoles: holdon for windows, ctlpon for serial lines.
         return len(data)
 
     def _kmesg(self, fid: Fid) -> bytes:
         return bytes(self.console.log)
+
+    async def _kprint_open(self, fid: Fid) -> None:
+        if self.console.copying:
+            raise PlanError(EINUSE)
+        self.console.copying = True
+
+    async def _kprint_clunk(self, fid: Fid) -> None:
+        self.console.end_copy()
+
+    async def _kprint_read(self, fid: Fid, count: int, offset: int) -> bytes:
+        return await self.console.read_copy(count)
 
     # Clocks
 
@@ -100,23 +95,48 @@ class Cons(DirtabServer):
         """As many of the four numbers as there is room for."""
         if count < 8:
             raise PlanError(ETOOSMALL)
-        host = self.kernel.host
-        ticks = host.monotonic_ns()
-        return _BINTIME.pack(host.time_ns(), ticks, HZ, ticks)[: count & ~7]
+        clock = self.kernel.clock
+        ticks = clock.ticks()
+        return _BINTIME.pack(clock.time_ns(), ticks, clock.hz, ticks)[: count & ~7]
+
+    async def _bintime_write(self, fid: Fid, data: bytes, offset: int) -> int:
+        """n: set the time; d: trim it over a period; f: how many fast ticks are a second."""
+        self._owner_only(fid)
+        clock = self.kernel.clock
+        kind, rest = data[:1], data[1:]
+        if kind == b"n" and len(rest) >= _SET.size:
+            clock.set(*_SET.unpack_from(rest))
+        elif kind == b"d" and len(rest) >= _TRIM.size:
+            clock.trim(*_TRIM.unpack_from(rest))
+        elif kind == b"f" and len(rest) >= _RATE.size:
+            clock.set_rate(*_RATE.unpack_from(rest))
+        else:
+            raise PlanError(EBADTIME)
+        return len(data)
 
     def _time(self, fid: Fid) -> bytes:
-        ns = self.kernel.host.time_ns()
-        ticks = self.kernel.host.monotonic_ns()
-        return b"%11d %21d %21d %21d " % (ns // 1_000_000_000, ns, ticks, HZ)
+        clock = self.kernel.clock
+        ns = clock.time_ns()
+        return b"%11d %21d %21d %21d " % (ns // SECOND, ns, clock.ticks(), clock.hz)
 
-    async def _clock_write(self, fid: Fid, data: bytes, offset: int) -> int:
-        raise PlanError(f"{EPERM}: the clock is the host's")
+    async def _time_write(self, fid: Fid, data: bytes, offset: int) -> int:
+        """Seconds."""
+        self._owner_only(fid)
+        digits = data.replace(b"\0", b" ").strip()
+        if len(data) >= TIME_MAX or not digits.isdigit() or int(digits) <= 0:
+            raise PlanError(EBADTIME)
+        self.kernel.clock.set(int(digits) * SECOND)
+        return len(data)
+
+    def _owner_only(self, fid: Fid) -> None:
+        if self.caller(fid).user != self.eve:
+            raise PlanError(EPERM)
 
     def _cputime(self, fid: Fid) -> bytes:
         if fid.proc is None or fid.proc is self.kernel.boot:  # never runs
-            return _number(0) * 6
+            return number(0) * 6
         user, system, real, child_user, child_system = fid.proc.times_ms()
-        return b"".join(map(_number, (user, system, real, child_user, child_system, 0)))
+        return b"".join(map(number, (user, system, real, child_user, child_system, 0)))
 
     # Endless and empty
 
@@ -135,108 +155,42 @@ class Cons(DirtabServer):
     # The process
 
     def _pid(self, fid: Fid) -> bytes:
-        return _number(self._caller(fid).pid)
+        return number(self.caller(fid).pid)
 
     def _ppid(self, fid: Fid) -> bytes:
-        return _number(self._caller(fid).ppid)
+        return number(self.caller(fid).ppid)
 
     def _pgrpid(self, fid: Fid) -> bytes:
-        return _number(self._caller(fid).ns.number)
+        return number(self.caller(fid).ns.number)
 
     def _user(self, fid: Fid) -> bytes:
-        return _bytes(self._caller(fid).user)
+        return data(self.caller(fid).user)
 
     async def _user_write(self, fid: Fid, data: bytes, offset: int) -> int:
         """Only to become nobody."""
         if offset or data != b"none":
             raise PlanError(EPERM)
-        self._caller(fid).user = "none"
-        return len(data)
-
-    # The machine
-
-    def _sysname(self, fid: Fid) -> bytes:
-        return _bytes(self.kernel.sysname)
-
-    async def _sysname_write(self, fid: Fid, data: bytes, offset: int) -> int:
-        self.kernel.sysname = _given_name(data, offset)
-        return len(data)
-
-    def _hostowner(self, fid: Fid) -> bytes:
-        return _bytes(self.eve)
-
-    async def _hostowner_write(self, fid: Fid, data: bytes, offset: int) -> int:
-        """The owner changes his name, everywhere at once."""
-        if self._caller(fid).user != self.eve:
-            raise PlanError(EPERM)
-        old, new = self.eve, _given_name(data, offset)
-        kernel = self.kernel
-        kernel.eve = kernel.user = new
-        for device in kernel.devices.values():
-            if hasattr(device, "eve"):
-                device.eve = new
-        for p in (kernel.boot, *kernel.procs.values()):
-            if p.user == old:
-                p.user = new
-        return len(data)
-
-    def _hostdomain(self, fid: Fid) -> bytes:
-        return _bytes(self._domain)
-
-    async def _hostdomain_write(self, fid: Fid, data: bytes, offset: int) -> int:
-        if self._caller(fid).user != self.eve:
-            raise PlanError(EPERM)
-        self._domain = _given_name(data, offset)
-        return len(data)
-
-    def _osversion(self, fid: Fid) -> bytes:
-        return b"2000"
-
-    def _drivers(self, fid: Fid) -> bytes:
-        return b"".join(
-            _bytes(f"#{letter} {getattr(device, 'name', type(device).__name__.lower())}\n")
-            for letter, device in self.kernel.devices.items())
-
-    def _swap(self, fid: Fid) -> bytes:
-        """Memory in bytes and pages; nothing is ever swapped."""
-        total = self.kernel.quota.memory or 1 << 30
-        used = sum(seg.size for p in self.kernel.procs.values() if p.space is not None
-                   for seg in p.space.all()) // PAGE
-        pages = max(total // PAGE, used)
-        return (b"%d memory\n%d pagesize\n0 kernel\n%d/%d user\n0/0 swap\n"
-                b"0/0 kernel malloc\n0/0 kernel draw\n" % (total, PAGE, used, pages))
-
-    def _sysstat(self, fid: Fid) -> bytes:
-        """One processor: its number, context switches, and eight counts that it has not."""
-        switches = self.kernel.sched.switches - self._switches
-        return b"".join(map(_number, (0, switches, 0, 0, 0, 0, 0, 0, 0, 0))) + b"\n"
-
-    async def _sysstat_write(self, fid: Fid, data: bytes, offset: int) -> int:
-        self._switches = self.kernel.sched.switches
+        self.caller(fid).user = "none"
         return len(data)
 
     # fmt: off
-    ROWS = (
-        Row("bintime",    0o664, _bintime_read, _clock_write),
+    ROWS = sorted((
+        Row("bintime",    0o664, _bintime_read, _bintime_write),
         Row("cons",       0o660, _cons_read, _cons_write),
         Row("consctl",    0o220, None, _consctl_write,
             on_open=_consctl_open, on_clunk=_consctl_clunk),
         Row("cputime",    0o444, text=_cputime),
-        Row("drivers",    0o444, text=_drivers),
-        Row("hostdomain", 0o664, text=_hostdomain, write=_hostdomain_write),
-        Row("hostowner",  0o664, text=_hostowner, write=_hostowner_write),
         Row("kmesg",      0o440, text=_kmesg),
+        Row("kprint",     DMEXCL | 0o440, _kprint_read,
+            on_open=_kprint_open, on_clunk=_kprint_clunk),
         Row("null",       0o666, _null_read, _null_write),
-        Row("osversion",  0o444, text=_osversion),
         Row("pgrpid",     0o444, text=_pgrpid),
         Row("pid",        0o444, text=_pid),
         Row("ppid",       0o444, text=_ppid),
         Row("random",     0o444, _random_read),
-        Row("swap",       0o664, text=_swap),
-        Row("sysname",    0o664, text=_sysname, write=_sysname_write),
-        Row("sysstat",    0o666, text=_sysstat, write=_sysstat_write),
-        Row("time",       0o664, text=_time, write=_clock_write),
+        Row("time",       0o664, text=_time, write=_time_write),
         Row("user",       0o666, text=_user, write=_user_write),
         Row("zero",       0o444, _zero_read),
-    )
+        *consmachine.ROWS,
+    ), key=lambda row: row.name)
     # fmt: on

@@ -38,7 +38,7 @@ class Env(Refuser):
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
         self.eve = kernel.eve
-        self._born = kernel.host.time_ns() // 1_000_000_000
+        self._born = kernel.clock.seconds()
 
     def _group(self, fid: Fid) -> EnvGroup:
         if fid.aux.common or fid.proc is None:
@@ -147,7 +147,7 @@ class Env(Refuser):
         return self._dir(self._group(fid), variable)
 
     def _dir(self, group: EnvGroup, variable: EnvVar | None) -> Dir:
-        now = self.kernel.host.time_ns() // 1_000_000_000
+        now = self.kernel.clock.seconds()
         qid = self._qid(group, variable)
         if variable is None:
             return Dir(qid, DMDIR | 0o555, now, self._born, 0, "#e",

@@ -16,7 +16,7 @@ from vx9.fs.server import Fid
 
 # fmt: off
 FOLDERS: Final = (
-    "bin", "dev", "env", "fd", "lib", "mnt", "n", "net", "net.alt", "proc", "root", "srv",
+    "bin", "boot", "dev", "env", "fd", "lib", "mnt", "n", "net", "net.alt", "proc", "root", "srv",
     "tmp", "usr",
 )
 # fmt: on

@@ -69,6 +69,12 @@ class Srv(Refuser):
         self.posts: dict[str, Post] = {}
         self._paths = 0
 
+    def rename_user(self, old: str, new: str) -> None:
+        """A user has another name."""
+        for post in self.posts.values():
+            if post.owner == old:
+                post.owner = new
+
     @staticmethod
     def _qid(post: Post | None) -> Qid:
         return Qid(0, 0, QTDIR) if post is None else Qid(post.path, 0, 0)

@@ -16,15 +16,17 @@ from vx9.fs.ramfs import RamFS
 from vx9.fs.server import FileServer
 from vx9.kernel import note
 from vx9.kernel.console import Console
+from vx9.kernel.devcap import Cap
 from vx9.kernel.devcons import Cons
-from vx9.kernel.devdup import Dup
 from vx9.kernel.devcs import Cs
+from vx9.kernel.devdup import Dup
 from vx9.kernel.devenv import Env
 from vx9.kernel.devhost import Host, Ram
-from vx9.kernel.devpipe import Pipe
 from vx9.kernel.devip import Ipdev
+from vx9.kernel.devpipe import Pipe
 from vx9.kernel.devproc import Devproc
 from vx9.kernel.devroot import Root
+from vx9.kernel.devsegment import Segments
 from vx9.kernel.devsrv import Srv
 from vx9.kernel.devstdio import Stdio
 from vx9.kernel.namespace import MAFTER, MBEFORE, MCREATE, MREPL
@@ -67,11 +69,8 @@ class ImageFile(Protocol):
 def devices(kernel: Kernel, ram_quota: int = RAM_QUOTA, console: Console | None = None,
             image: Iterable[ImageFile] = ()) -> dict[str, FileServer]:
     """The servers of a kernel, by letter; image is copied to the memory tree IMAGE."""
-    host, eve = kernel.host, kernel.eve
+    now, eve = kernel.clock.seconds, kernel.eve
     screen = console if console is not None else Console()
-
-    def now() -> int:
-        return host.time_ns() // 1_000_000_000
 
     cons = Cons(kernel, screen)
 
@@ -94,9 +93,11 @@ def devices(kernel: Kernel, ram_quota: int = RAM_QUOTA, console: Console | None 
         "|": Pipe(eve, now),
         "p": Devproc(kernel),
         "s": Srv(eve, now),
+        "d": Dup(eve, now),
+        "g": Segments(eve, now),
+        "¤": Cap(eve, now, kernel.clock.ticks),
         "I": Ipdev(kernel),
         "N": Cs(kernel),
-        "d": Dup(eve, now),
         "U": Host(numbers),
         "R": ram,
     }

@@ -19,6 +19,7 @@ from vx9.fs.errors import ENOATTACH, PlanError
 from vx9.fs.server import FileServer
 from vx9.kernel import devtab, exec as execute, sysfile, sysmem, sysproc, systab
 from vx9.kernel.chan import Chan
+from vx9.kernel.clock import Clock
 from vx9.kernel.devpipe import Pipe
 from vx9.kernel.groups import MAX_FDS, EnvGroup, FdGroup, RendezGroup
 from vx9.kernel.handle import ExitStatus, Handle, exit_status
@@ -63,6 +64,8 @@ class Kernel:
             self.quota.memory = memory
         self.limits_met: set[str] = set()  # names of quotas that something ran into
         self.errors = 0  # unexpected exceptions in system calls
+        self.clock = Clock(self.host)
+        self.past_calls = self.past_faults = 0  # of the dead
         self.cycle_hz = 0
         self.procs: dict[int, Proc] = {}
         self.threaded = False
@@ -192,6 +195,14 @@ class Kernel:
     async def _wind_down(self) -> None:
         await self._no_process.sleep(lambda: all(p.dead for p in self.procs.values()))
         self.sched.stop()
+
+    def halt(self, reason: str) -> None:
+        """End every process, as at power off; what the host started ends with reason."""
+        handles, self._handles = self._handles, {}
+        for handle in handles.values():
+            handle.end(ProcExit(reason))
+        for p in list(self.procs.values()):
+            p.kill()
 
     # Processes
 

@@ -90,6 +90,7 @@ class Namespace(Walker):
         """A name space without mounts (RFCNAMEG)."""
         other = Namespace(self.devtab, self._numbers)
         other.noattach = self.noattach
+        other.denied = self.denied
         return other
 
     async def close(self) -> None:
@@ -281,7 +282,7 @@ class Namespace(Walker):
         channel is the Chan that the server's messages go through, if that is how it works.
         """
         _check_flag(flag)
-        if self.noattach:
+        if self.noattach or "M" in self.denied:
             raise PlanError(ENOATTACH)
         root = Chan(server, await server.attach(p.user, spec), f"#{server.dc}{server.dev}")
         root.mchan = None if channel is None else channel.ref()

@@ -131,6 +131,7 @@ class Scheduler:
         self.current: Task | None = None
         self.tasks: set[Task] = set()
         self.switches = 0
+        self.events = 0  # looks at what the host has to tell
         self._timers: list[tuple[int, int, Timer]] = []
         self._dead_timers = 0
         self._order = itertools.count()
@@ -264,6 +265,7 @@ class Scheduler:
                 self._fire(now_ns)
             elif self._poll_now or now_ns - polled_ns >= POLL_NS:
                 self._poll_now = False
+                self.events += 1
                 host.poll(0)
                 polled_ns = now_ns
             elif self.woken and (favoured < FAVOUR or not self.spent):
@@ -273,6 +275,7 @@ class Scheduler:
                 favoured = 0
                 self._step(self.spent.popleft())
             else:
+                self.events += 1
                 host.poll(self.next_ns())
 
     def drain(self) -> None:

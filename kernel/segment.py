@@ -241,6 +241,19 @@ class Space:
                             read_only=bool(attr & SG_RONLY), close_on_exec=bool(attr & SG_CEXEC)))
         return base
 
+    def join(self, seg: Segment) -> int:
+        """segattach of a segment that has a name and an address; the address."""
+        if len(self.all()) >= MAX_SEGMENTS:
+            raise PlanError("too many segments")
+        if self.used() + seg.size > self.quota:
+            raise OverQuota
+        if seg.base < TEXT_BASE or seg.top > self.stack.base \
+                or self._overlaps(seg.base, seg.top, None):
+            raise PlanError("overlaps existing segment")
+        self._adopt(seg)
+        seg.refs += 1
+        return seg.base
+
     def _room(self, size: int) -> int:
         """The highest free place below the stack."""
         top = self.stack.base

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from vx9.fs.dir import OCEXEC, OEXCL, ORCLOSE, ORDWR, OTRUNC, Dir, unpack_change
 from vx9.fs.errors import (
-    EBADARG, EBADSTAT, EBADUSEFD, EEMPTYNAME, EMOUNT, ENOATTACH, EOLDWSTAT, ESHORTSTAT, PlanError,
+    EBADARG, EBADSTAT, EBADUSEFD, EEMPTYNAME, ENOATTACH, EOLDWSTAT, ESHORTSTAT, PlanError,
 )
 from vx9.kernel.chan import Chan
 from vx9.kernel.usermem import OddAddress
@@ -285,8 +285,8 @@ async def sys_mount(p: Proc, fd: int, afd: int, old: str, flag: int, aname: str 
     if not old:
         raise PlanError(EEMPTYNAME)
     if flag & ~0o27 or flag & 3 == 3:
-        raise PlanError(EMOUNT)
-    if p.ns.noattach:
+        raise PlanError(EBADARG)
+    if p.ns.noattach or "M" in p.ns.denied:
         raise PlanError(ENOATTACH)
     server = await p.kernel.mount_server(p, c, auth)
     mounted = await p.ns.mount(p, server, old, flag, aname or "", c)
@@ -316,5 +316,8 @@ async def sys_fversion(p: Proc, fd: int, msize: int, version: int, n: int) -> in
 
 def sys__fsession(p: Proc, fd: int, buf: int, n: int) -> int:
     """fsession(2) of old: no challenge."""
-    p.mem.put_string(buf, n, b"")
+    if n == 0:
+        raise PlanError(EBADARG)
+    p.mem.check(buf, n & _U32, True)
+    p.mem.write(buf, b"\0")
     return 0

@@ -13,6 +13,7 @@ from vx9.fs.errors import EBADARG, ENOVMEM, ESOVERLAP, PlanError
 from vx9.kernel.sched import Rendez
 
 if TYPE_CHECKING:
+    from vx9.kernel.devsegment import Segments
     from vx9.kernel.proc import Proc
     from vx9.kernel.segment import Space
     from vx9.vxcore import MemoryObject
@@ -46,7 +47,11 @@ def sys_segbrk(p: Proc, segment: int, end: int) -> int:
 
 
 def sys_segattach(p: Proc, attr: int, kind: str, address: int, length: int) -> int:
-    """segattach(2)."""
+    """segattach(2): a class, or the name of a segment of #g."""
+    segments: Segments = p.kernel.devices["g"]  # type: ignore[assignment]
+    named = segments.segment(kind, p.user)
+    if named is not None:
+        return _grow(p, _space(p).join, named)
     return _grow(p, _space(p).attach, attr, kind, address, length)
 
 

@@ -216,7 +216,7 @@ def _alarm(p: Proc) -> None:
 
 def sys_nsec(p: Proc, result: int) -> int:
     """nsec(2)."""
-    p.mem.write(result, struct.pack("<q", p.kernel.host.time_ns()))
+    p.mem.write(result, struct.pack("<q", p.kernel.clock.time_ns()))
     return 0
 
 

@@ -9,7 +9,7 @@ Source: intro(1); /sys/src/9/port/chan.c (namec, walk).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final, Protocol
 
 from vx9.fs.dir import QTDIR, Qid
@@ -209,17 +209,26 @@ class Place:
 class Walker:
     """Evaluates names in a mount table; Namespace keeps the table."""
 
-    __slots__ = ("_tables", "devtab", "noattach")
+    __slots__ = ("_tables", "denied", "devtab", "noattach")
 
     def __init__(self, devtab: Mapping[str, FileServer]) -> None:
         self.devtab = devtab
         self.noattach = False  # set by rfork(RFNOMNT)
+        self.denied: frozenset[str] = frozenset()  # devices that chdev took away
         self._tables: dict[FileServer, dict[int, MountHead]] = {}
+
+    def allows(self, letter: str) -> bool:
+        """Whether names may begin with "#letter"."""
+        return letter not in self.denied and (not self.noattach or letter in ALWAYS)
+
+    def deny(self, letters: Iterable[str]) -> None:
+        """Take devices away for good; without "M" nothing can be mounted."""
+        self.denied |= frozenset(letters)
 
     async def attach(self, p: Caller, sharp: str) -> Chan:
         """The root of the device that "#Xspec" names."""
         letter = sharp[1:2]
-        if letter == "M" or (self.noattach and letter not in ALWAYS):
+        if letter == "M" or not self.allows(letter):
             raise PlanError(ENOATTACH)
         server = self.devtab.get(letter)
         if server is None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from vx9.fs.dir import OREAD, OWRITE, unpack_all
 from vx9.kernel import tos
 from vx9.kernel.segment import Layout, Space
 from vx9.kernel.systab import load
@@ -214,3 +215,46 @@ def run(kernel: Any, guest: Callable[..., Any]) -> Callable[..., Any]:
         return p
 
     return go
+
+
+class View:
+    """What the boot process sees."""
+
+    def __init__(self, kernel) -> None:
+        self.kernel = kernel
+        self.p = kernel.boot
+
+    def __getattr__(self, name):
+        return lambda *args: self.kernel.call(getattr(self.p.ns, name), self.p, *args)
+
+    def read(self, c, count=10000, offset=-1):
+        return self.kernel.call(c.read, self.p, count, offset)
+
+    def write(self, c, data, offset=-1):
+        return self.kernel.call(c.write, self.p, data, offset)
+
+    def close(self, c):
+        self.kernel.call(c.close)
+
+    def get(self, name, count=10000):
+        c = self.open(name, OREAD)
+        try:
+            return self.read(c, count)
+        finally:
+            self.close(c)
+
+    def put(self, name, data, create=False):
+        c = self.create(name, OWRITE, 0o666) if create else self.open(name, OWRITE)
+        try:
+            return self.write(c, data)
+        finally:
+            self.close(c)
+
+    def ls(self, name):
+        return {d.name: d for d in unpack_all(self.get(name, 1 << 16))}
+
+
+@pytest.fixture
+def v(kernel, caplog):
+    caplog.set_level("CRITICAL")
+    return View(kernel)
