@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Final
 from vx9.fs.dir import OEXEC
 from vx9.fs.errors import EBADEXEC, ENOVMEM, PlanError
 from vx9.kernel import tos
+from vx9.kernel.dialect import Dialect
 from vx9.kernel.note import FRESH_FPU
+from vx9.kernel.stop import ProcCtl
 from vx9.kernel.segment import PAGE, STACK_SIZE, TEXT_BASE, Layout, Space, page_up
 from vx9.vxcore import CodeCache, CoreError, Memory, MemoryObject
 
@@ -26,9 +28,6 @@ if TYPE_CHECKING:
 HEADER: Final = struct.Struct(">8I")  # magic text data bss syms entry spsz pcsz
 MAGIC_386: Final = 0x1EB
 MAGIC_AMD64: Final = 0x8A97  # with the 8-byte entry that follows the header
-LINE: Final = 256  # bytes of a script's first line
-SCRIPT_DEPTH: Final = 8
-ARGS_LIMIT: Final = 4 << 20  # bytes of arguments
 TOP_MAX: Final = 0xC0000000
 CHUNK: Final = 1 << 20
 CACHED_IMAGES: Final = 32
@@ -165,14 +164,15 @@ async def prepare(p: Proc, path: str, argv: Sequence[bytes]) -> Program:
     """Open and read the program at path, through the #! lines of scripts.  Raises PlanError."""
     args = list(argv)
     name = last_element(path)
-    for _ in range(SCRIPT_DEPTH):
+    dialect = p.kernel.dialect
+    for _ in range(dialect.script_depth + 1):
         c = await p.ns.open(p, path, OEXEC)
         try:
-            first = await c.read(p, LINE, 0)
+            first = await c.read(p, max(dialect.script_line, HEADER.size), 0)
             if first[:2] != b"#!":
                 image = await p.kernel.images.load(p, c, parse_header(first))
                 return Program(c, name, args, image)
-            words = _interpreter(first)
+            words = _interpreter(first[:dialect.script_line], dialect)
         except BaseException:
             await c.close()
             raise
@@ -184,10 +184,11 @@ async def prepare(p: Proc, path: str, argv: Sequence[bytes]) -> Program:
     raise PlanError(EBADEXEC)
 
 
-def _interpreter(first: bytes) -> list[bytes]:
+def _interpreter(first: bytes, dialect: Dialect) -> list[bytes]:
     """The words of a #! line.  Raises PlanError(EBADEXEC)."""
     line, newline, _ = first[2:].partition(b"\n")
-    words = line.replace(b"\t", b" ").split()
+    words = [word.encode("utf-8", "surrogateescape") for word in
+             dialect.script_words(line.decode("utf-8", "surrogateescape"))]
     if not newline or not words:
         raise PlanError(EBADEXEC)
     return words
@@ -239,7 +240,7 @@ def make_space(p: Proc, program: Program) -> tuple[Space, int, int]:
     """Memory with the program in it: (space, stack pointer, address of the Tos)."""
     image = program.image
     quota = p.kernel.quota.memory
-    if sum(map(len, program.args)) + 5 * len(program.args) > ARGS_LIMIT:
+    if sum(map(len, program.args)) + 5 * len(program.args) > p.kernel.dialect.args_limit:
         raise PlanError(ENOVMEM)
     try:
         limit = size_class(image, quota)
@@ -248,7 +249,8 @@ def make_space(p: Proc, program: Program) -> tuple[Space, int, int]:
     except CoreError as error:
         raise PlanError(ENOVMEM) from error
     top = space.stack.top
-    sp, tos_address, data = arrange(program.args, top, tos.pack(p.pid, p.kernel.cycle_hz))
+    block = tos.pack(p.pid, p.kernel.cycle_hz)[:p.kernel.dialect.tos_size]
+    sp, tos_address, data = arrange(program.args, top, block)
     space.stack.obj.write(sp - space.stack.base, data)
     if image.data:
         space.data.obj.write(0, image.data)
@@ -277,11 +279,12 @@ async def commit(p: Proc, program: Program, made: tuple[Space, int, int]) -> Non
     p.cpu.set_regs((tos_address, 0, 0, 0, sp, 0, 0, 0, program.image.layout.entry, 0x202))
     p.cpu.fpu = FRESH_FPU
     if p.hang:
-        p.stop = p.attention = True
+        p.procctl = ProcCtl.STOPME
+        p.attention = True
     if p.debugger is not None:
         p.debugger.ran(p)
     for fd, c in p.fds.open_fds():
-        if c.cexec:
+        if c.cexec or fd in p.fds.cexec:
             await p.fds.remove(fd).close()
     if old_chan is not None:
         await old_chan.close()

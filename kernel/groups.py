@@ -24,12 +24,14 @@ MAX_ENV: Final = 1 << 20  # bytes in all variables of a group
 class FdGroup:
     """A table of open files."""
 
-    __slots__ = ("_free", "chans", "limit", "refs")
+    __slots__ = ("_free", "cexec", "chans", "exceeded", "limit", "refs")
 
     def __init__(self, limit: int = MAX_FDS) -> None:
         self.chans: list[Chan | None] = [None] * STEP
         self.limit = limit
         self.refs = 1
+        self.cexec: set[int] = set()  # what exec closes, beside Chans that say so themselves
+        self.exceeded = 0  # a multiple of 100 that descriptors have reached; not yet told
         self._free = 0  # no descriptor below is free
 
     def get(self, fd: int) -> Chan:
@@ -49,12 +51,18 @@ class FdGroup:
             fd = len(chans)
             if fd >= self.limit:
                 raise PlanError(ENOFD) from None
-            chans.extend([None] * STEP)
+            self._grow(fd)
         if fd >= self.limit:
             raise PlanError(ENOFD)
         chans[fd] = c
         self._free = fd + 1
         return fd
+
+    def _grow(self, fd: int) -> None:
+        """Make room for fd, the first that is used of the new ones."""
+        if fd // 100 > (len(self.chans) - 1) // 100:
+            self.exceeded = fd // 100 * 100
+        self.chans.extend([None] * STEP)
 
     def install_at(self, c: Chan, fd: int) -> Chan | None:
         """Put c at fd, as install does; what was there before, for the caller to close."""
@@ -64,14 +72,16 @@ class FdGroup:
         if fd >= self.limit:
             raise PlanError(ENOFD)
         if fd >= len(chans):
-            chans.extend([None] * STEP)
+            self._grow(fd)
         old, chans[fd] = chans[fd], c
+        self.cexec.discard(fd)
         return old
 
     def remove(self, fd: int) -> Chan:
         """Take the file out of the table, for the caller to close.  Raises PlanError(EBADFD)."""
         c = self.get(fd)
         self.chans[fd] = None
+        self.cexec.discard(fd)
         self._free = min(self._free, fd)
         return c
 
@@ -84,6 +94,7 @@ class FdGroup:
         new = FdGroup(self.limit)
         new.chans = list(self.chans)
         new._free = self._free
+        new.cexec = set(self.cexec)
         for c in new.chans:
             if c is not None:
                 c.refs += 1

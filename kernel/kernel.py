@@ -10,17 +10,19 @@ from __future__ import annotations
 import concurrent.futures
 import inspect
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
 from vx9.fs.dir import ORDWR
-from vx9.fs.errors import ENOATTACH, PlanError
+from vx9.fs.errors import PlanError
 from vx9.fs.server import FileServer
 from vx9.kernel import devtab, exec as execute, sysfile, sysmem, sysproc, systab
 from vx9.kernel.chan import Chan
 from vx9.kernel.clock import Clock
+from vx9.kernel.devmnt import Mnt
 from vx9.kernel.devpipe import Pipe
+from vx9.kernel.dialect import VX9, Dialect
 from vx9.kernel.groups import MAX_FDS, EnvGroup, FdGroup, RendezGroup
 from vx9.kernel.handle import ExitStatus, Handle, exit_status
 from vx9.kernel.host import Host
@@ -28,9 +30,11 @@ from vx9.kernel.hostwork import Workers
 from vx9.kernel.namespace import Namespace
 from vx9.kernel.note import ProcExit
 from vx9.kernel.proc import Proc
+from vx9.kernel.proctrace import ProcTrace
 from vx9.kernel.sched import Rendez, Scheduler
 from vx9.kernel.segment import OverQuota
 from vx9.kernel.strace import Tracer
+from vx9.kernel.watch import Debugger
 from vx9.vxcore import Cpu
 
 log = logging.getLogger(__name__)
@@ -46,19 +50,20 @@ class Quota:
     memory: int | None = None  # bytes a process may have beside text and stack; None: by image
     processes: int = 1000
     fds: int = MAX_FDS  # of one table
+    conversations: int = 1024  # of each protocol in #I
 
 
 class Kernel:
-    conversations: int = 1024  # of each protocol in #I
     """One Plan 9."""
 
     def __init__(self, host: Host | None = None, memory: int | None = None, user: str = "glenda",
                  strace: TextIO | None = None, quota: Quota | None = None,
-                 sysname: str = "vx9", **device_options: Any) -> None:
+                 sysname: str = "vx9", dialect: Dialect = VX9, **device_options: Any) -> None:
         self.host = host if host is not None else Host()
         self.sched = Scheduler(self.host)
         self.user = self.eve = user
         self.sysname = sysname
+        self.dialect = dialect
         self.quota = quota if quota is not None else Quota()
         if memory is not None:
             self.quota.memory = memory
@@ -73,9 +78,11 @@ class Kernel:
         self.stopped = False
         self.images = execute.Images()
         self.semaphores = sysmem.Semaphores()
+        self.proctrace = ProcTrace(self)
         self.tracer = Tracer(strace) if strace is not None else None
+        self.debugger: Debugger | None = None  # of the programs that the host starts
         self.sampler: Callable[[Proc], None] | None = None  # told of guests at a tick
-        self.autopsy: Callable[[Proc, ProcExit], None] | None = None  # of those that break
+        self.autopsy: Callable[[Proc, ProcExit], Awaitable[None]] | None = None  # of those that break
         table = systab.load().bind((sysfile, sysproc, sysmem))
         self.calls = [table.calls.get(n) for n in range(max(table.calls) + 1)]
         self._pids = 0
@@ -85,12 +92,14 @@ class Kernel:
         self._no_process = Rendez()
         self.devices: dict[str, FileServer] = devtab.devices(self, **device_options)
         self.pipes: Pipe = self.devices["|"]  # type: ignore[assignment]
+        self.mnt: Mnt = self.devices["M"]  # type: ignore[assignment]
         self.boot = Proc(self, 0, user)
         self.boot.name = "boot"
         self.boot.fds = FdGroup(self.quota.fds)
         self.boot.env = EnvGroup()
         self.boot.rgrp = RendezGroup()
         self.boot.ns = Namespace(self.devices)
+        self.boot.ns.dialect = dialect
         self._await(self._first_names())
 
     async def _first_names(self) -> None:
@@ -180,8 +189,8 @@ class Kernel:
             self.sched.run()
         for task in list(self.sched.tasks):
             self.sched.kill(task)
-        for p in self._broken:
-            p.release_memory()
+        for p in list(self._broken):
+            self.free_broken(p)
         self.sched.spawn(self.boot.release_groups(), "stop")
         self.sched.drain()
         if self.workers is not None:
@@ -248,6 +257,7 @@ class Kernel:
         self._broken.remove(p)
         self.procs.pop(p.pid, None)
         p.release_memory()
+        self.sched.spawn(p.release_image(), "close text")
 
     def internal_error(self, p: Proc) -> None:
         """Count and log the exception under way; the guest learns of it no more than that."""
@@ -263,8 +273,8 @@ class Kernel:
         return ends
 
     async def mount_server(self, p: Proc, c: Chan, auth: Chan | None) -> FileServer:
-        """The server that speaks 9P on c.  Raises PlanError while there is no mount driver."""
-        raise PlanError(f"{ENOATTACH}: this kernel has no 9P mount driver")
+        """What a process mounts when it mounts c, on which a server speaks 9P."""
+        return await self.mnt.tree(p, c, auth)
 
     # For the host
 
@@ -290,7 +300,7 @@ class Kernel:
         self.check_process_quota()
         p = self.new_proc(self.user, None)
         p.noteid = self.new_noteid()
-        p.tracer = self.tracer
+        p.tracer, p.debugger = self.tracer, self.debugger
         p.rgrp = RendezGroup()
         p.fds = FdGroup(self.quota.fds)
         p.env = self.boot.env.copy() if env is None else make_env(env)
@@ -316,6 +326,7 @@ class Kernel:
             await execute.commit(p, program, made)
         except BaseException:
             await p.release_groups()
+            await p.release_image()
             raise
         handle = self._handles[p] = Handle(self, p)
         self.start_proc(p)

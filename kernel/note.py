@@ -10,9 +10,9 @@ import enum
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
-from vx9.fs.errors import ERRMAX, PlanError, clip
+from vx9.fs.errors import EBADARG, ERRMAX, PlanError, clip
 from vx9.kernel import trap
 from vx9.kernel.trap import SYSCALL
 from vx9.vxcore import MemoryFault, TrapKind
@@ -28,6 +28,7 @@ UREG: Final = struct.Struct("<19I")
 FRAME: Final = RED_ZONE + UREG.size + 4 + ERRMAX + 12
 CS, DS = 0x23, 0x1B  # selectors as a 386 kernel shows them; the real ones are never told
 USER_FLAGS: Final = 0xCD5  # what a note handler may change
+DEBUGGER_FLAGS: Final = 0xD5  # what a write to /proc/n/regs may change
 IF: Final = 0x202
 NESTED: Final = 64  # saved FPU states of a process
 # FXSAVE image after FNINIT and FLDCW 0x0232, MXCSR 0x1F80.
@@ -90,11 +91,11 @@ def post_trap(p: Proc, event: Trap) -> None:
     if event.kind == TrapKind.BREAKPOINT:
         p.cpu.eip = p.cpu.eip - 1 & _MASK
     p.trap = (number, code)
+    if p.debugger is not None and p.debugger.trapped(p, event.kind, text):
+        return
     if p.tracer is not None:
         p.tracer.fault(p, text)
     post(p, text, NoteKind.DEBUG)
-    if p.debugger is not None:
-        p.debugger.trapped(p, event.kind)
 
 
 def post_group(procs: Iterable[Proc], noteid: int, text: str, sender: Proc | None = None) -> None:
@@ -107,15 +108,15 @@ def post_group(procs: Iterable[Proc], noteid: int, text: str, sender: Proc | Non
 def pack_ureg(p: Proc) -> bytes:
     """The registers of p as a Ureg."""
     eax, ecx, edx, ebx, esp, ebp, esi, edi, eip, eflags = p.cpu.get_regs()
-    number, code = p.trap
+    number, code = p.trap if p.call is None else (SYSCALL, 0)
     return UREG.pack(edi, esi, ebp, 0, ebx, edx, ecx, eax, DS, DS, DS, DS, number, code,
                      eip, CS, eflags | IF, esp, DS)
 
 
-def load_ureg(p: Proc, ureg: bytes) -> None:
-    """Set the registers of p from a Ureg; selectors and system flags stay as they are."""
+def load_ureg(p: Proc, ureg: bytes, mask: int = USER_FLAGS) -> None:
+    """Set the registers of p from a Ureg; selectors and flags not in mask stay as they are."""
     di, si, bp, _, bx, dx, cx, ax, _, _, _, _, _, _, pc, _, flags, sp, _ = UREG.unpack(ureg)
-    eflags = p.cpu.eflags & ~USER_FLAGS | flags & USER_FLAGS
+    eflags = p.cpu.eflags & ~mask | flags & mask
     p.cpu.set_regs((ax, cx, dx, bx, sp, bp, si, di, pc, eflags))
 
 
@@ -127,7 +128,7 @@ async def deliver(p: Proc) -> None:
     note = p.notes[0]
     text = note.text
     if text.startswith("sys:"):
-        text = clip(text, ERRMAX - 15 - 1) + f" pc=0x{p.cpu.eip:08x}"
+        text = clip(text, ERRMAX - 15) + " pc=" + p.kernel.dialect.pc.format(p.cpu.eip)
     if note.kind is not NoteKind.USER and (p.notified or not p.notify):
         await _die(p, text, note.kind)
     if p.notified:
@@ -146,24 +147,29 @@ async def deliver(p: Proc) -> None:
     try:
         p.mem.check(p.notify, 1, False)
         p.mem.write(sp & _MASK, frame)
-    except MemoryFault:
-        await p.complain("suicide: bad address in notify")
-        raise ProcExit("Suicide", cause="sys: bad address in notify") from None
-    p.saved_fpu.append((ureg, p.cpu.fpu))
+    except MemoryFault as fault:
+        await p.bad_address(fault)
+        await _suicide(p, "suicide: bad address in notify")
+    p.saved_fpu.append((ureg & _MASK, p.cpu.fpu))
     del p.saved_fpu[:-NESTED]
     p.cpu.fpu = FRESH_FPU  # the interrupted code's stack of registers may be full
-    p.ureg = ureg
+    p.ureg = ureg & _MASK
     p.notified = True
     p.attention = bool(p.notes)
-    p.trap = (SYSCALL, 0)
-    p.cpu.esp = sp
+    p.cpu.esp = sp & _MASK
     p.cpu.eip = p.notify
     p.cpu.eflags &= ~0x400  # DF
     if p.tracer is not None:
         p.tracer.note(p, text)
 
 
-async def _die(p: Proc, text: str, kind: NoteKind) -> None:
+async def _suicide(p: Proc, why: str) -> NoReturn:
+    """End a process that cannot be given a note, or leave one."""
+    await p.complain(why)
+    raise ProcExit("Suicide", cause=f"sys: {why}", broken=True)
+
+
+async def _die(p: Proc, text: str, kind: NoteKind) -> NoReturn:
     debug = kind is NoteKind.DEBUG
     if debug:
         await p.complain(f"suicide: {text}")
@@ -173,40 +179,42 @@ async def _die(p: Proc, text: str, kind: NoteKind) -> None:
 async def noted(p: Proc, how: int) -> None:
     """noted(2): leave a handler, or end the process.  The registers are set; no result."""
     if how != Noted.RSTR and not p.notified:
-        await p.complain("call to noted() when not notified")
-        raise ProcExit("Suicide", cause="sys: noted")
+        if p.kernel.dialect.noted_error:
+            raise PlanError(EBADARG)
+        await _suicide(p, "call to noted() when not notified")
     p.notified = False
     p.attention = True
     ureg = p.ureg
     try:
-        saved = p.mem.read(ureg, UREG.size)
-        previous = p.mem.load32(ureg - 4 & _MASK)
-        words = UREG.unpack(saved)
-        if words[15] != CS or any(words[i] != DS for i in (8, 9, 10, 11, 18)):
-            await p.complain("bad segment selector in noted")
-            raise ProcExit("Suicide", cause="sys: noted")
-        if how in (Noted.CONT, Noted.RSTR, Noted.SAVE):
-            p.mem.check(words[14], 1, False)
-            p.mem.check(words[17], 4, False)
-    except MemoryFault:
-        await p.complain("bad ureg in noted or call to noted when not notified")
-        raise ProcExit("Suicide", cause="sys: noted") from None
-    if how in (Noted.CONT, Noted.RSTR):
-        load_ureg(p, saved)
-        p.ureg = previous
-        _restore_fpu(p, ureg)
-    elif how == Noted.SAVE:
-        sp = ureg - 12 - 4 - ERRMAX & _MASK
-        load_ureg(p, saved)
-        try:
+        block = p.mem.read(ureg - 4 & _MASK, 4 + UREG.size)
+    except MemoryFault as fault:
+        await p.bad_address(fault)
+        await _suicide(p, "bad ureg in noted or call to noted when not notified")
+    saved = block[4:]
+    words = UREG.unpack(saved)
+    if words[15] != CS or any(words[i] != DS for i in (8, 9, 10, 11, 18)):
+        await _suicide(p, "bad segment selector in noted")
+    if how not in (Noted.CONT, Noted.RSTR, Noted.SAVE):
+        kind = p.last_note.kind
+        if how != Noted.DFLT:
+            await p.complain(f"unknown noted arg {how & _MASK:#x}")
+            kind = NoteKind.DEBUG
+        await _die(p, p.last_note.text, kind)
+    try:
+        p.mem.check(words[14], 4 if how == Noted.SAVE else 1, False)
+        p.mem.check(words[17], 4, False)
+        if how == Noted.SAVE:
+            sp = ureg - 12 - 4 - ERRMAX & _MASK
             p.mem.write(sp, struct.pack("<2I", 0, ureg))
-        except MemoryFault:
-            await p.complain("bad address in noted")
-            raise ProcExit("Suicide", cause="sys: noted") from None
+    except MemoryFault as fault:
+        await p.bad_address(fault)
+        await _suicide(p, "suicide: trap in noted")
+    load_ureg(p, saved)
+    if how == Noted.SAVE:
         p.cpu.esp = sp
     else:
-        kind = p.last_note.kind if how == Noted.DFLT else NoteKind.DEBUG
-        await _die(p, p.last_note.text, kind)
+        p.ureg = int.from_bytes(block[:4], "little")
+        _restore_fpu(p, ureg)
 
 
 def _restore_fpu(p: Proc, ureg: int) -> None:
@@ -219,9 +227,13 @@ def _restore_fpu(p: Proc, ureg: int) -> None:
 
 
 def inherit(child: Proc, parent: Proc) -> None:
-    """rfork: the handler and the pending notes; the child is in no handler."""
+    """rfork: the handler, the pending notes, the frames; the child is in no handler."""
     child.notify = parent.notify
-    child.notes.extend(parent.notes)
+    if parent.kernel.dialect.keeps_notes:
+        child.notes.extend(parent.notes)
+    child.last_note = parent.last_note
+    child.ureg = parent.ureg
+    child.saved_fpu = list(parent.saved_fpu)
     child.attention = bool(child.notes)
 
 

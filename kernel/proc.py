@@ -11,18 +11,20 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from vx9.fs.errors import EBADARG, ENOCHILD, ENOVMEM, PlanError, clip
-from vx9.kernel import note, trap
+from vx9.fs.errors import EBADARG, EINUSE, ENOCHILD, ENOVMEM, EPROCDIED, PlanError
+from vx9.kernel import note, pexit, stop, tos, trap
 from vx9.kernel.groups import EnvGroup, FdGroup, RendezGroup
 from vx9.kernel.note import Note, NoteKind, ProcExit
 from vx9.kernel.sched import Rendez, Timer
 from vx9.kernel.segment import OverQuota
+from vx9.kernel.stop import ProcCtl
 from vx9.kernel.usermem import OddAddress, UserMemory
-from vx9.kernel.waitrec import STATUS_MAX, WaitRecord, quote_arg
+from vx9.kernel.waitrec import WaitRecord, args_text
 from vx9.vxcore import CoreError, Cpu, MemoryFault, TrapKind
 
 if TYPE_CHECKING:
     from vx9.kernel.chan import Chan
+    from vx9.kernel.edf import Edf
     from vx9.kernel.kernel import Kernel
     from vx9.kernel.namespace import Namespace
     from vx9.kernel.sched import Task
@@ -35,7 +37,6 @@ log = logging.getLogger(__name__)
 
 QUANTUM_US: Final = 10_000
 TURN: Final = 256  # traps of one process before the others get a turn
-WAIT_RECORDS: Final = 128
 INTERNAL: Final = "internal error of the kernel"
 _MASK: Final = 0xFFFFFFFF
 
@@ -45,13 +46,14 @@ class Proc:
 
     # fmt: off
     __slots__ = (
-        "kernel", "pid", "parent", "name", "args", "user", "noteid", "children",
+        "kernel", "pid", "parent", "ppid", "name", "args", "user", "noteid", "children",
         "ns", "fds", "env", "rgrp", "root", "dot",
         "space", "mem", "cpu", "task", "computes", "tracer", "debugger", "call", "image_chan",
         "errstr", "notes", "notify", "notified", "ureg", "last_note", "saved_fpu", "trap", "attention",
-        "killed", "stop", "stop_at_note", "stopped", "changed", "hang", "private", "procmode", "priority", "fixed_priority",
+        "killed", "fresh", "procctl", "stopped", "started", "changed", "pdbg", "syscalltrace", "psstate",
+        "hang", "private", "procmode", "priority", "fixed_priority", "traced", "edf",
         "args_set", "waitq", "waiter", "waiting", "exited", "exit", "dead", "broken", "alarm",
-        "start_ns", "child_user_ms", "child_sys_ms",
+        "start_ns", "clock_ms", "sys_ns", "child_user_ms", "child_sys_ms", "calls", "faults",
     )
     # fmt: on
 
@@ -59,6 +61,7 @@ class Proc:
         self.kernel = kernel
         self.pid = pid
         self.parent = parent
+        self.ppid = parent.pid if parent is not None else 0
         self.user = user
         self.name = "new"
         self.args: list[str] = []
@@ -90,15 +93,21 @@ class Proc:
         self.trap = (trap.SYSCALL, 0)
         self.attention = False
         self.killed = False
-        self.stop = False  # to stop before the next user instruction
-        self.stop_at_note = False
+        self.fresh = False  # back from rfork, where notes are not looked at
+        self.procctl = ProcCtl.NOTHING
         self.stopped = False
-        self.changed = Rendez()  # stopped, started or dead
+        self.started: Rendez | None = None  # where it stands still
+        self.changed = Rendez()  # stopped or dead
+        self.pdbg = False  # somebody waits for it to stop
+        self.syscalltrace = ""  # the call at which it stands still
+        self.psstate: str | None = None  # shown in place of its state
         self.hang = False
         self.private = False
         self.procmode = 0o640
         self.priority = 10
         self.fixed_priority = False
+        self.traced = False  # its events go to #p/trace
+        self.edf: Edf | None = None
         self.waitq: list[WaitRecord] = []
         self.waiter = Rendez()
         self.waiting = False
@@ -108,15 +117,13 @@ class Proc:
         self.broken = False
         self.alarm: Timer | None = None
         self.start_ns = kernel.host.monotonic_ns()
+        self.clock_ms = 0  # user time as last told to the Tos
+        self.sys_ns = 0
         self.child_user_ms = self.child_sys_ms = 0
+        self.calls = self.faults = 0  # so far
 
     def __repr__(self) -> str:
         return f"<Proc {self.pid} {self.name}>"
-
-    @property
-    def ppid(self) -> int:
-        """The parent's number, 0 without one."""
-        return self.parent.pid if self.parent is not None and not self.parent.dead else 0
 
     def chan(self, fd: int) -> Chan:
         """The open file behind fd.  Raises PlanError(EBADFD)."""
@@ -138,6 +145,8 @@ class Proc:
             return "Moribund"
         if self.stopped:
             return "Stopped"
+        if self.psstate is not None:
+            return self.psstate
         if self.kernel.sched.current is self.task or (self.computes and self.task.rendez):
             return "Running"
         if self.task.rendez is None:
@@ -149,11 +158,14 @@ class Proc:
     def times_ms(self) -> tuple[int, int, int, int, int]:
         """user, system, real, children's user, children's system."""
         real = (self.kernel.host.monotonic_ns() - self.start_ns) // 1_000_000
-        return self.task.run_ns // 1_000_000, 0, real, self.child_user_ms, self.child_sys_ms
+        user_ns = self.cpu.run_ns
+        self.sys_ns = max(self.sys_ns, self.task.run_ns - user_ns)
+        return (user_ns // 1_000_000, self.sys_ns // 1_000_000, real,
+                self.child_user_ms, self.child_sys_ms)
 
     def args_text(self) -> str:
         """The argument list, or what was written over it."""
-        return self.args_set if self.args_set is not None else " ".join(map(quote_arg, self.args))
+        return args_text(self.name, self.args, self.args_set)
 
     # The main loop
 
@@ -173,7 +185,8 @@ class Proc:
             self.exit = ProcExit("Killed", cause="kill")
             raise
         finally:
-            await self._bury(self.exit or ProcExit(INTERNAL))
+            self.exit = self.exit or ProcExit(INTERNAL)
+            await pexit.pexit(self, self.exit)
 
     async def _user(self) -> None:
         sched = self.kernel.sched
@@ -195,6 +208,7 @@ class Proc:
                     continue
                 self.computes = event.kind in (TrapKind.QUANTUM, TrapKind.INTERRUPT)
                 if self.computes:
+                    self._tick()
                     if sample is not None:
                         sample(self)
                     continue
@@ -208,6 +222,7 @@ class Proc:
                     await self._bad_call(number)
                     continue
                 self.call = call
+                self.calls += 1
                 try:
                     args = call.unpack(self.mem.read(cpu.esp + 4 & _MASK, call.size))
                     if call.strings:
@@ -233,13 +248,18 @@ class Proc:
                 if turn:
                     continue
             elif kind != TrapKind.QUANTUM and kind != TrapKind.INTERRUPT:
+                self.call = None
                 note.post_trap(self, event)
+                self.faults += 1
                 turn -= 1
                 if turn > 0:
                     continue
             elif sample is not None:
                 sample(self)
-            self.call = None
+            self._tick()
+            if kind == TrapKind.QUANTUM or kind == TrapKind.INTERRUPT:
+                self.call = None
+                self.trap = trap.CLOCK
             self.computes = kind == TrapKind.QUANTUM or turn == TURN  # no call in all that time
             turn = TURN
             await sched.yield_cpu()
@@ -267,6 +287,7 @@ class Proc:
         if self.tracer is not None and self.call is not None:
             self.tracer.failed(self, self.call, error)
         if isinstance(error, MemoryFault):
+            await self.bad_address(error)
             note.post(self, "sys: bad address in syscall", NoteKind.DEBUG)
         elif isinstance(error, OddAddress):
             note.post(self, "sys: odd address", NoteKind.DEBUG)
@@ -280,19 +301,11 @@ class Proc:
 
     async def _attend(self) -> None:
         """What is to be done before the next user instruction."""
+        if self.fresh and not self.killed:
+            self.fresh = False  # the next trip
+            return
         self.attention = False
-        if self.stop_at_note and self.notes:
-            self.stop_at_note = False
-            self.stop = True
-        while self.stop and not self.killed:
-            self.stopped = True
-            self.changed.wakeup()
-            try:
-                await self.changed.sleep(lambda: not self.stop or self.killed)
-            except PlanError:
-                continue  # notes wait until the process is started
-            finally:
-                self.stopped = False
+        await stop.obey(self)
         if self.killed:
             raise ProcExit("Killed", cause="kill")
         await note.deliver(self)
@@ -307,6 +320,20 @@ class Proc:
         except PlanError as error:
             log.debug("process %d: %s (%s)", self.pid, text, error)
 
+    async def bad_address(self, fault: MemoryFault) -> None:
+        """Tell whoever reads descriptor 2 which address a system call was given."""
+        await self.complain(f"suicide: invalid address {fault.address:#x}/"
+                            f"{fault.count & _MASK} in sys call pc={self.cpu.eip:#x}")
+
+    def _tick(self) -> None:
+        """The clock: what the process used since the last tick goes to its Tos and profile."""
+        ms = self.cpu.run_ns // 1_000_000
+        used = ms - self.clock_ms
+        if used and self.space is not None:
+            self.clock_ms = ms
+            tos.set_clock(self.space.stack, ms, self.kernel.dialect.tos_size)
+            self.space.text.count(self.cpu.eip, used)
+
     def kill(self) -> None:
         """End the process whatever its handlers say."""
         if self.dead:
@@ -317,55 +344,25 @@ class Proc:
 
     # Waiting
 
-    async def wait(self) -> WaitRecord:
-        """The newest record of a dead child.  Raises PlanError(ENOCHILD), interrupted."""
-        if not self.waitq and not self.children:
+    async def wait(self, by: Proc | None) -> WaitRecord:
+        """The newest record of a dead child, for process by.
+
+        Raises PlanError: ENOCHILD (only to the process itself; others wait), EINUSE, EPROCDIED.
+        """
+        if self.waiting:
+            raise PlanError(EINUSE)
+        if by is self and not self.waitq and not self.children:
             raise PlanError(ENOCHILD)
-        await self.waiter.sleep(lambda: self.waitq)
+        self.waiting = True
+        try:
+            await self.waiter.sleep(lambda: self.waitq or self.dead)
+        finally:
+            self.waiting = False
+        if not self.waitq:
+            raise PlanError(EPROCDIED)
         return self.waitq.pop()
 
     # The end
-
-    async def _bury(self, end: ProcExit) -> None:
-        """Give everything back; nothing here may fail or be interrupted."""
-        self.dead = True
-        self.call = None
-        self.task.interrupted = False
-        if self.tracer is not None:
-            self.tracer.exit(self, end.status)
-        if end.broken and self.kernel.autopsy is not None:
-            self.kernel.autopsy(self, end)
-        if self.debugger is not None:
-            self.debugger.ended(self, end)
-        if self.alarm is not None:
-            self.kernel.sched.cancel(self.alarm)
-        try:
-            await self.release_groups()
-        except Exception:
-            self.kernel.internal_error(self)
-        user_ms, sys_ms, real_ms, child_user, child_sys = self.times_ms()
-        message = f"{self.name} {self.pid}: {end.status}" if end.status else ""
-        record = WaitRecord(self.pid, user_ms + child_user, sys_ms + child_sys, real_ms,
-                            clip(message, STATUS_MAX))
-        parent = self.parent
-        if parent is not None and not parent.dead and self in parent.children:
-            parent.children.discard(self)
-            parent.child_user_ms += record.user_ms
-            parent.child_sys_ms += record.sys_ms
-            if len(parent.waitq) < WAIT_RECORDS:
-                parent.waitq.append(record)
-            parent.waiter.wakeup()
-        for child in self.children:
-            child.parent = None
-        self.children.clear()
-        self.waitq.clear()
-        if end.broken and self.space is not None:
-            self.broken = True
-        else:
-            self.release_memory()
-        self.kernel.reap(self)
-        self.changed.wakeup()
-        self.exited.wakeup()
 
     def own_text(self) -> Segment:
         """The text segment, made the process's own so that it can be written."""
@@ -388,8 +385,12 @@ class Proc:
         await self.fds.leave()
         self.env.leave()
         self.rgrp.leave()
-        for c in (self.dot, self.root, self.image_chan):
-            if c is not None:
-                await c.close()
-        self.image_chan = None
+        for c in (self.dot, self.root):
+            await c.close()
         await self.ns.close()
+
+    async def release_image(self) -> None:
+        """Close the program's file."""
+        c, self.image_chan = self.image_chan, None
+        if c is not None:
+            await c.close()

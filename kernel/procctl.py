@@ -5,31 +5,65 @@ Source: proc(3); /sys/src/9/port/devproc.c (procctlreq).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from vx9.fs.errors import (
-    EBADARG, EBADCTL, ECMDARGS, EEMPTYCTL, EPERM, EPROCDIED, EUNKNOWNCTL, PlanError,
+    EBADARG, EBADCTL, ECMDARGS, EEMPTYCTL, EINUSE, EPERM, EUNKNOWNCTL, PlanError,
 )
+from vx9.kernel import stop
+from vx9.kernel.edf import Edf, parse_time
+from vx9.kernel.proctrace import TraceEvent
+from vx9.kernel.stop import ProcCtl
+from vx9.kernel.waitrec import quote_arg
 
 if TYPE_CHECKING:
     from vx9.kernel.proc import Proc
 
 Control = Callable[[Any, "Proc", list[str]], Awaitable[None]]
+PRI_NORMAL: Final = 10
+PRI_MAX: Final = 19
 
 
-async def control(by: Proc | None, p: Proc, words: list[str]) -> None:
+def split(text: str) -> list[str]:
+    """The words of a message, between blanks; in quotes they may hold some."""
+    words: list[str] = []
+    word: str | None = None
+    quoted = False
+    i = 0
+    while i < len(text):
+        c = text[i]
+        if c == "'":
+            if quoted and text[i + 1:i + 2] == "'":
+                word = (word or "") + c
+                i += 1
+            else:
+                quoted = not quoted
+                word = word or ""
+        elif c in " \t\r\n\0" and not quoted:
+            if word is not None:
+                words.append(word)
+            word = None
+        else:
+            word = (word or "") + c
+        i += 1
+    if word is not None:
+        words.append(word)
+    return words
+
+
+async def control(by: Proc | None, p: Proc, words: Sequence[str]) -> None:
     """Carry out a message, split into words, that process by wrote.  Raises PlanError."""
     if not words:
         raise PlanError(EEMPTYCTL)
     entry = CONTROLS.get(words[0])
-    shown = '"' + " ".join(words) + '"'
+    shown = '"' + " ".join(map(quote_arg, words)) + '"'
     if entry is None:
         raise PlanError(f"{EUNKNOWNCTL} {shown}")
     low, high, act = entry
     if not low <= len(words) - 1 <= high:
         raise PlanError(f"{ECMDARGS} {shown}")
-    await act(by, p, words[1:])
+    await act(by, p, list(words[1:]))
 
 
 def _int(text: str) -> int:
@@ -64,10 +98,11 @@ async def _kill(by: Any, p: Proc, args: list[str]) -> None:
 
 
 async def _pri(by: Any, p: Proc, args: list[str]) -> None:
-    wanted = max(0, min(19, _int(args[0])))
-    if wanted > p.priority and (by is None or by.user != p.kernel.eve):
+    wanted = _int(args[0])
+    if wanted > PRI_NORMAL and (by is None or by.user != p.kernel.eve):
         raise PlanError(EPERM)
-    p.priority = wanted
+    p.priority = max(0, min(PRI_MAX, wanted))
+    p.fixed_priority = False
 
 
 async def _fixedpri(by: Any, p: Proc, args: list[str]) -> None:
@@ -79,51 +114,130 @@ async def _private(by: Any, p: Proc, args: list[str]) -> None:
     p.private = True
 
 
+async def _profile(by: Any, p: Proc, args: list[str]) -> None:
+    if p.space is None or p.space.own_text:
+        raise PlanError(EBADCTL)
+    p.space.text.start_profile()
+
+
 async def _stop(by: Any, p: Proc, args: list[str]) -> None:
-    p.stop = p.attention = True
-    await _waitstop(by, p, args)
+    await stop.wait(by, p, ProcCtl.STOPME)
 
 
 async def _waitstop(by: Any, p: Proc, args: list[str]) -> None:
-    """Wait until p has stopped; it stops itself after the call."""
-    if p is not by:
-        await p.changed.sleep(lambda: p.stopped or p.dead)
-        if p.dead and not p.broken:
-            raise PlanError(EPROCDIED)
+    await stop.wait(by, p)
 
 
 async def _start(by: Any, p: Proc, args: list[str]) -> None:
-    if not p.stopped:
-        raise PlanError(EBADCTL)
-    p.stop = False
-    p.changed.wakeup()
+    stop.start(p)
 
 
 async def _startstop(by: Any, p: Proc, args: list[str]) -> None:
     """Start, and stop again at the next note."""
-    await _start(by, p, args)
-    p.stop_at_note = True
-    await p.changed.sleep(lambda: (p.stopped and p.stop) or p.dead)
+    stop.start(p, ProcCtl.TRACEME)
+    await stop.wait(by, p, ProcCtl.TRACEME)
+
+
+async def _startsyscall(by: Any, p: Proc, args: list[str]) -> None:
+    """Start, and stop again at the beginning or the end of a system call."""
+    stop.start(p, ProcCtl.TRACESYSCALL)
+    await stop.wait(by, p, ProcCtl.TRACESYSCALL)
+
+
+async def _interrupt(by: Any, p: Proc, args: list[str]) -> None:
+    """End what p waits for, without a note."""
+    p.kernel.sched.interrupt(p.task)
+
+
+async def _nointerrupt(by: Any, p: Proc, args: list[str]) -> None:
+    if p.notes:
+        raise PlanError(EINUSE)
+    p.task.interrupted = False
+
+
+async def _trace(by: Any, p: Proc, args: list[str]) -> None:
+    p.traced = _int(args[0]) != 0 if args else not p.traced
+
+
+async def _event(by: Any, p: Proc, args: list[str]) -> None:
+    if by is not None:
+        p.kernel.proctrace.record(by, TraceEvent.USER)
 
 
 async def _nothing(by: Any, p: Proc, args: list[str]) -> None:
     """A hint that asks for nothing here: memory is never swapped, processors are alike."""
 
 
+async def _wired(by: Any, p: Proc, args: list[str]) -> None:
+    _int(args[0])  # processors are alike
+
+
+# Real time
+
+def _edf(p: Proc) -> Edf:
+    if p.edf is None:
+        p.edf = Edf()
+    return p.edf
+
+
+async def _period(by: Any, p: Proc, args: list[str]) -> None:
+    _edf(p).period_ns = parse_time(args[0])
+
+
+async def _deadline(by: Any, p: Proc, args: list[str]) -> None:
+    _edf(p).deadline_ns = parse_time(args[0])
+
+
+async def _cost(by: Any, p: Proc, args: list[str]) -> None:
+    _edf(p).cost_ns = parse_time(args[0])
+
+
+async def _sporadic(by: Any, p: Proc, args: list[str]) -> None:
+    _edf(p).sporadic = True
+
+
+async def _deadlinenotes(by: Any, p: Proc, args: list[str]) -> None:
+    _edf(p).notes = True
+
+
+async def _extra(by: Any, p: Proc, args: list[str]) -> None:
+    _edf(p).extra = True
+
+
+async def _admit(by: Any, p: Proc, args: list[str]) -> None:
+    if p.edf is None:
+        raise PlanError("edf params")
+    p.edf.admit()
+
+
 # word: (fewest arguments, most, action)
 CONTROLS: Final[dict[str, tuple[int, int, Control]]] = {
+    "admit": (0, 0, _admit),
     "close": (1, 1, _close),
     "closefiles": (0, 0, _closefiles),
+    "cost": (1, 1, _cost),
+    "deadline": (1, 1, _deadline),
+    "deadlinenotes": (0, 0, _deadlinenotes),
+    "event": (0, 0, _event),
+    "expel": (0, 0, _nothing),  # nobody is admitted
+    "extra": (0, 0, _extra),
     "fixedpri": (1, 1, _fixedpri),
     "hang": (0, 0, _hang),
+    "interrupt": (0, 0, _interrupt),
     "kill": (0, 0, _kill),
     "nohang": (0, 0, _nohang),
+    "nointerrupt": (0, 0, _nointerrupt),
     "noswap": (0, 0, _nothing),
+    "period": (1, 1, _period),
     "pri": (1, 1, _pri),
     "private": (0, 0, _private),
+    "profile": (0, 0, _profile),
+    "sporadic": (0, 0, _sporadic),
     "start": (0, 0, _start),
     "startstop": (0, 0, _startstop),
+    "startsyscall": (0, 0, _startsyscall),
     "stop": (0, 0, _stop),
+    "trace": (0, 1, _trace),
     "waitstop": (0, 0, _waitstop),
-    "wired": (0, 1, _nothing),
+    "wired": (1, 1, _wired),
 }

@@ -249,6 +249,19 @@ class Scheduler:
 
     # The loop
 
+    def observe(self, call: Callable[[Task, bool], None] | None) -> None:
+        """Tell call of every turn of a task, before (True) and after (False); None: no more."""
+        if call is None:
+            self.__dict__.pop("_step", None)
+            return
+
+        def step(task: Task) -> None:
+            call(task, True)
+            Scheduler._step(self, task)
+            call(task, False)
+
+        self.__dict__["_step"] = step
+
     def stop(self) -> None:
         """Make run() return after the step under way."""
         self._stopping = True

@@ -8,6 +8,7 @@ Source: segattach(2), brk(2), segfree(2), exec(2), fork(2).
 from __future__ import annotations
 
 import enum
+from array import array
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +19,7 @@ DATA_PROT: Final = READ | WRITE | EXEC  # data may be run, as on the 386; the st
 TEXT_BASE: Final = 0x1000
 STACK_SIZE: Final = 16 << 20
 MAX_SEGMENTS: Final = 10
+PROFILE_SHIFT: Final = 3
 SG_RONLY, SG_CEXEC = 0o40, 0o100
 
 
@@ -56,11 +58,26 @@ class Segment:
     refs: int = 1
     read_only: bool = False
     close_on_exec: bool = False
+    profile: array[int] | None = None  # milliseconds spent at each 8 bytes; all, at the first
 
     @property
     def size(self) -> int:
         """Bytes."""
         return self.top - self.base
+
+    def start_profile(self) -> None:
+        """Count, from 0, where time is spent."""
+        self.profile = array("I", bytes((self.size >> PROFILE_SHIFT) * 4))
+
+    def count(self, pc: int, ms: int) -> None:
+        """So much time was spent, and pc is where its end was seen."""
+        profile = self.profile
+        if profile is None:
+            return
+        profile[0] = profile[0] + ms & 0xFFFFFFFF
+        if self.base <= pc < self.top:
+            at = pc - self.base >> PROFILE_SHIFT
+            profile[at] = profile[at] + ms & 0xFFFFFFFF
 
     def copy_private(self) -> Segment:
         """The same addresses over a copy of the contents."""

@@ -7,11 +7,12 @@ nsec(2).
 from __future__ import annotations
 
 import struct
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Final
 
 from vx9.fs.errors import EBADARG, EEXITSTR, ERRMAX, ENOVMEM, PlanError, clip
 from vx9.kernel import exec as execute
-from vx9.kernel import note, tos
+from vx9.kernel import note, stop, tos
 from vx9.kernel.groups import EnvGroup, FdGroup, Meeting, RendezGroup
 from vx9.kernel.note import NoteKind, ProcExit
 from vx9.kernel.sched import Rendez
@@ -92,8 +93,7 @@ def _fork(p: Proc, flags: int) -> int:
     child = kernel.new_proc(p.user, None if flags & RFNOWAIT else p)
     child.cpu = cpu
     child.set_space(new_space)
-    new_space.stack.obj.write(new_space.stack.size - tos.SIZE + tos.PID,
-                              struct.pack("<I", child.pid))
+    tos.set_pid(new_space.stack, child.pid, kernel.dialect.tos_size)
     if flags & RFFDG:
         child.fds = p.fds.copy()
     elif flags & RFCFDG:
@@ -126,10 +126,12 @@ def _inherit(child: Proc, p: Proc) -> None:
     child.name, child.args, child.args_set = p.name, p.args, p.args_set
     child.procmode, child.private, child.hang = p.procmode, p.private, p.hang
     child.priority, child.fixed_priority = p.priority, p.fixed_priority
-    child.tracer = p.tracer
+    stop.inherit(child, p)
     if p.debugger is not None:
         p.debugger.born(p, child)
     note.inherit(child, p)
+    # Neither looks at notes on its way out of this call.
+    p.fresh, child.fresh = p.attention, child.attention
 
 
 async def sys_exec(p: Proc, name: str, argv: int) -> None:
@@ -137,12 +139,13 @@ async def sys_exec(p: Proc, name: str, argv: int) -> None:
     pointers = p.mem.pointers(argv, MAX_ARGS)
     args = []
     size = 0
+    dialect = p.kernel.dialect
     for pointer in pointers:
-        args.append(p.mem.string(pointer, execute.ARGS_LIMIT))
+        args.append(p.mem.string(pointer, dialect.args_limit))
         size += len(args[-1])
-        if size > execute.ARGS_LIMIT:
+        if size > dialect.args_limit:
             raise PlanError(ENOVMEM)
-    if not args:
+    if not args and dialect.args_needed:
         raise PlanError(EBADARG)
     program = await execute.prepare(p, name, args)
     try:
@@ -153,21 +156,26 @@ async def sys_exec(p: Proc, name: str, argv: int) -> None:
     await execute.commit(p, program, made)
 
 
-def sys_exits(p: Proc, status: int) -> int:
+def sys_exits(p: Proc, status: int) -> Awaitable[int]:
     """exits(2)."""
     text = b""
     if status:
         try:
             text = p.mem.truncated(status, ERRMAX - 1)
-        except MemoryFault:
-            text = EEXITSTR.encode()
+        except MemoryFault as fault:
+            return _exit_badly(p, fault)
     raise ProcExit(clip(text.decode("utf-8", "surrogateescape"), ERRMAX - 1))
+
+
+async def _exit_badly(p: Proc, fault: MemoryFault) -> int:
+    await p.bad_address(fault)
+    raise ProcExit(EEXITSTR)
 
 
 async def sys_await(p: Proc, buf: int, n: int) -> int:
     """wait(2)."""
     p.mem.check(buf, n & _ALL, True)
-    text = (await p.wait()).text().encode("utf-8", "surrogateescape")
+    text = (await p.wait(p)).text().encode("utf-8", "surrogateescape")
     text = text[:max(0, n - 1)]
     p.mem.write(buf, (text + b"\0")[:n])
     return len(text)
@@ -176,7 +184,7 @@ async def sys_await(p: Proc, buf: int, n: int) -> int:
 async def sys__wait(p: Proc, buf: int) -> int:
     """wait(2) of old: four numbers of 12 bytes and a message of 64."""
     p.mem.check(buf, 112, True)
-    w = await p.wait()
+    w = await p.wait(p)
     numbers = b"".join(b"%11d " % v for v in (w.pid, w.user_ms, w.sys_ms, w.real_ms))
     message = w.message.encode("utf-8", "surrogateescape")[:63]
     p.mem.write(buf, numbers + message.ljust(64, b"\0"))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vx9.vxcore import Cpu, Trap
 
 SYSCALL: Final = 64  # trap number of INT 0x40 in a Ureg
+CLOCK: Final = (32, 0)  # trap number and error code of the end of a quantum
 _PAGE_FAULT: Final = 14
 _USER, _WRITE = 4, 2  # bits of a page fault's error code
 
@@ -64,8 +65,3 @@ def _fp_text(status: int, pc: int) -> str:
     else:
         cause = next((text for bit, text in _FP_CAUSES if status & bit), "unknown exception")
     return f"sys: fp: {cause} fppc={pc:#x} status={status:#x}"
-
-
-def before_instruction(kind: int) -> bool:
-    """Whether eip must go back over the trapping instruction (breakpoints tell its address)."""
-    return kind == TrapKind.BREAKPOINT
