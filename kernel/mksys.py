@@ -79,12 +79,14 @@ def doc(table: Table) -> str:
         "",
         "A call is `mov $N, %eax; int $0x40` with the return address at `0(%esp)` and the",
         "argument words from `4(%esp)` on; a `vlong` is two words, the low one first.  The result",
-        "is in `%eax`; -1 is failure, and `errstr` tells why.",
+        "is in `%eax`; -1 is failure, and `errstr` tells why.  Numbers that are not here end the",
+        "process by the note `sys: bad sys call`.",
         "",
-        "| number | C |",
-        "|---:|---|",
+        "| number | C | manual | result |",
+        "|---:|---|---|---|",
     ]
-    lines += [f"| {call.number} | `{prototype(call)}` |" for call in table.calls.values()]
+    lines += [f"| {call.number} | `{prototype(call)}` | {call.page} | {call.gives} |"
+              for call in table.calls.values()]
     lines += ["", "## Types of arguments", "", "| type | C | meaning |", "|---|---|---|"]
     lines += [f"| {kind.name} | `{kind.c}` | {kind.meaning.replace('|', chr(92) + '|')} |"
               for kind in table.types.values()]

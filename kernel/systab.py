@@ -49,6 +49,8 @@ class Call:
     name: str
     result: str
     args: tuple[tuple[str, ArgType], ...]
+    page: str = ""  # of the manual
+    gives: str = ""  # what the result means
     title: str = field(init=False)  # as /proc/n/status shows it
     size: int = field(init=False)  # bytes of arguments on the guest stack
     unpack: Callable[[bytes], tuple[int, ...]] = field(init=False)
@@ -91,7 +93,10 @@ def parse(text: str) -> Table:
         if not words:
             continue
         try:
-            if words[0] == "type":
+            if words[0] == ";":
+                last = calls[max(calls)]
+                last.page, _, last.gives = " ".join(words[1:]).partition(": ")
+            elif words[0] == "type":
                 kind = _argtype(words)
                 types[kind.name] = kind
             else:

@@ -1,6 +1,7 @@
 """The products of the table: they agree with it, and the compiler takes them."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -41,11 +42,18 @@ def test_prototypes_as_the_manual_has_them(table):
 def test_the_document_lists_every_call_and_type(table):
     text = mksys.doc(table)
     for call in table.calls.values():
-        assert f"| {call.number} | `{mksys.prototype(call)}` |" in text
+        assert f"| {call.number} | `{mksys.prototype(call)}` | {call.page} | {call.gives} |" in text
+        assert call.page and call.gives, call.name
     for kind in table.types.values():
         assert f"\n| {kind.name} | " in text
     rows = [line for line in text.splitlines() if line.startswith("| ")]
-    assert all(len(re.findall(r"(?<!\\)\|", row)) in (3, 4) for row in rows)
+    assert all(len(re.findall(r"(?<!\\)\|", row)) in (4, 5) for row in rows)
+
+
+def test_the_committed_document_is_that_of_the_table(table):
+    """To make it: python -P -m vx9.kernel.mksys doc > docs/syscalls.md."""
+    committed = Path(__file__).parents[2] / "docs" / "syscalls.md"
+    assert committed.read_text("ascii") == mksys.doc(table)
 
 
 def test_the_command(capsys):
