@@ -9,6 +9,7 @@ Source: ndb(8) (cs, dns), ndb(6), dial(2).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -151,9 +152,10 @@ class Cs(DirtabServer):
             return self._query(words)
         if question.split(" ")[0] in ("debug", "ipv6", "refresh", "paranoia"):
             return []
-        net, host, service, rest = (*question.split("!", 3), "", "", "")[:4]
-        if "!" not in question:
-            net, host = "net", question
+        words = re.split("!+", question.lstrip("!"), maxsplit=3)
+        if len(words) == 1:
+            words.insert(0, "net")
+        net, host, service, rest = (*words, "", "", "")[:4]
         if net == "net":
             answers, why = [], EADDRESS
             for each in NETS:
