@@ -1,7 +1,7 @@
 """What a debugger of the host's is told of the processes that it follows (Proc.debugger).
 
 All of it happens in the kernel thread, between two steps of the process, and must not wait;
-a debugger stops a process as /proc/n/ctl does, by Proc.stop.
+a debugger stops a process as /proc/n/ctl does (stop.py).
 Source: proc(3).
 """
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Debugger(Protocol):
     """Follows processes; a child has its parent's debugger once born has been told of it."""
 
-    def trapped(self, p: Proc, kind: int) -> None:
-        """p trapped, and a note of it is posted and not yet delivered."""
+    def trapped(self, p: Proc, kind: int, text: str) -> bool:
+        """p trapped, and is to get a note of it with this text; whether the debugger keeps that."""
 
     def born(self, p: Proc, child: Proc) -> None:
         """p has made a child, which has not run yet."""

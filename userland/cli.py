@@ -20,6 +20,13 @@ exit status of run: the program's own; 124 time limit, 125 vx9 cannot do what wa
 class Parser(argparse.ArgumentParser):
     """argparse, but a mistake is one line on stderr and the exit status 125."""
 
+    def _parse_optional(self, arg_string: str) -> Any:
+        """--strace and --profile have a value only behind =; what follows is the program."""
+        name, equals, value = arg_string.partition("=")
+        if equals and name in ("--strace", "--profile"):
+            arg_string = f"{name}-out={value}"
+        return super()._parse_optional(arg_string)
+
     def error(self, message: str) -> NoReturn:
         """Refuse the command line."""
         raise Refusal(f"{message}; see {self.prog} --help")
@@ -56,7 +63,7 @@ class Common(argparse.Namespace):
     def __init__(self) -> None:
         super().__init__(bind=[], root=None, rw=False, env=[], inherit_env=False, cwd=None,
                          memory=None, user=None, strace=False, strace_out=None, line=None,
-                         no_walls=False)
+                         profile=False, profile_out=None, fault_report=False, no_walls=False)
 
 
 class Gather(argparse.Action):
@@ -84,8 +91,15 @@ def common_options(parser: argparse.ArgumentParser, start: Common) -> None:
     add("--cwd", metavar="DIR", help="start in this folder of the guest's name space")
     add("--memory", type=size, metavar="SIZE", help="the most one process may have, as 256M")
     add("--user", metavar="NAME", help="the guest's user name (glenda)")
-    add("--strace", action="store_true", help="print every system call on stderr")
-    add("--strace-out", metavar="FILE", help="print them to FILE instead")
+    add("--strace", action="store_true",
+        help="print every system call on stderr, or with --strace=FILE to FILE")
+    add("--strace-out", help=argparse.SUPPRESS)
+    add("--profile", action="store_true",
+        help="say where guests spent their time; --profile=FILE writes it to FILE, "
+             "for speedscope if it is named .json, else for go tool pprof")
+    add("--profile-out", help=argparse.SUPPRESS)
+    add("--fault-report", action="store_true",
+        help="registers, code and stack of a program that dies of a fault, on stderr")
     add("--no-walls", action="store_true",
         help="without the walls behind the sandbox, to debug vx9 itself")
 
@@ -112,6 +126,8 @@ def parser(start: Common) -> Parser:
         usage="vx9 run [options] program [argument ...]", allow_abbrev=False, epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     common_options(run, start)
+    run.add_argument("--gdb", default=None, metavar="ADDRESS",
+                     help="wait for gdb at tcp!127.0.0.1!PORT, HOST:PORT or a unix socket's path")
     run.add_argument("--timeout", type=seconds, default=None, metavar="TIME",
                      help="kill it after this time")
     run.add_argument("program", help="a file of the host, or a name in the guest's /bin")

@@ -3,13 +3,13 @@
 import argparse
 import contextlib
 import os
-import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from vx9.userland import grants
 from vx9.userland.errors import Refusal
 from vx9.userland.grants import Grant
+from vx9.userland.see.watching import watching
 
 if TYPE_CHECKING:
     from vx9.kernel.kernel import Kernel
@@ -33,21 +33,6 @@ def start_folder(options: argparse.Namespace, cwd: str) -> str:
     if options.cwd:
         return os.path.normpath(os.path.join("/" if options.root else cwd, options.cwd))
     return cwd if options.root is None else "/"
-
-
-@contextlib.contextmanager
-def trace_sink(options: argparse.Namespace) -> Iterator[TextIO | None]:
-    """Where --strace writes, closed at the end; None without it."""
-    if options.strace_out:
-        try:
-            file = open(options.strace_out, "w", encoding="utf-8", errors="surrogateescape")
-        except OSError as error:
-            raise Refusal(f"--strace-out {options.strace_out}: {error.strerror}; "
-                          "name a file that can be written") from None
-        with file:
-            yield file
-    else:
-        yield sys.stderr if options.strace else None
 
 
 def check_root(options: argparse.Namespace) -> str | None:
@@ -87,12 +72,14 @@ def kernel(options: argparse.Namespace, extra: Sequence[Grant] = (),
     from vx9.images.root import entries
     from vx9.kernel.kernel import Kernel
 
-    with trace_sink(options) as sink:
+    with watching(options) as seen:
         user = options.user or USER
-        running = Kernel(memory=options.memory, user=user, strace=sink, image=entries(user))
+        running = Kernel(memory=options.memory, user=user, strace=seen.trace, image=entries(user))
+        seen.hook(running)
         walls(options, wanted, writable)  # before there are other threads
         running.start()
         try:
+            seen.start(running)
             if root is not None:
                 running.bind_host(root, "/", options.rw)
             for grant in wanted:

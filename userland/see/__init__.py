@@ -1,0 +1,1 @@
+"""Seeing inside running guests: profiles, fault reports, the debugger's stub."""
