@@ -64,7 +64,7 @@ class Ip(Refuser):
         self.ndb_version = 0
         if number == 0:
             self.ndb = (f"ip={ipaddr.show(LO)} ipmask={ipaddr.show_mask(LO_MASK)} "
-                        f"sys={kernel.sysname} dom={kernel.sysname}\n").encode()
+                        f"sys={kernel.sysname}\n").encode()
 
     def now(self) -> int:
         """Seconds."""
@@ -181,7 +181,7 @@ class Ip(Refuser):
         else:
             mine = conv is not None and file.hold is not None
             if not (mine and conv.free):
-                owner = conv.owner if mine else NETWORK
+                owner = conv.owner if mine else self.kernel.eve  # who is the network's too
                 rights.check(conv.perm if mine else file.perm,
                              rights.who(fid.uid, owner, self.kernel.eve),
                              rights.rights_needed(mode & 3))

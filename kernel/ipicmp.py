@@ -1,6 +1,6 @@
 """icmp over the loopback: echo.  A conversation sends whole messages with their IP header.
 
-connect ADDRESS!N makes N the identifier of its requests and lets it have the answers.
+The identifier of its requests, and so of the answers that it gets, is its local port.
 Source: ip(3); /sys/src/9/ip/icmp.c.
 """
 
