@@ -38,6 +38,7 @@ class Fid:
     omode: int = -1  # the mode of open or create with its flags; -1: not open
     aux: Any = None  # the server's own
     proc: Any = None  # inside the kernel: the process that calls; None elsewhere
+    iounit: int = 0  # bytes that one message to the server carries; 0: it has no messages
 
 
 class FileServer(Protocol):

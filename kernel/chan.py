@@ -55,6 +55,7 @@ class Chan:
         "is_channel",
         "mchan",
         "mode",
+        "mux",
         "offset",
         "path",
         "refs",
@@ -76,6 +77,7 @@ class Chan:
         self.refs = 1
         self.mchan: Chan | None = None  # root of a mount: the channel to its server
         self.is_channel = False  # carries 9P for a mount: no longer for read and write
+        self.mux: Any = None  # the mount driver's connection on it
         self.iounit = 0
         self._entries: list[Dir] | None = None  # a directory being read
         self._next = 0
@@ -121,6 +123,8 @@ class Chan:
         if self.union is not None:
             await self.union.release()
             self.union = None
+        if self.mux is not None:
+            await self.mux.close()
         await clunk(self.server, self.fid)
         if self.mchan is not None:
             await self.mchan.close()
@@ -358,5 +362,6 @@ async def open_chan(p: Any, c: Chan, mode: int) -> Chan:
         await c.close()
         raise
     c.mode = mode_of(mode)
+    c.iounit = fid.iounit
     c.cexec = bool(mode & OCEXEC)
     return c

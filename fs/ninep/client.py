@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..errors import EHUNGUP, EINTR, EMOUNTRPC, PlanError
+from ..errors import EHUNGUP, EINTR, EMOUNTRPC, ENAMETOOLONG, PlanError
 from . import wire
 from .wire import NOTAG, OVERHEAD, BadMessage, Message
 
@@ -38,11 +38,12 @@ def _nothing() -> None:
 class Call:
     """A request and, when done, its answer or error."""
 
-    __slots__ = ("abandoned", "done", "error", "flushed", "flushes", "reply", "request", "sent",
+    __slots__ = ("abandoned", "data", "done", "error", "flushed", "flushes", "reply", "request", "sent",
                  "undo", "wake")
 
     def __init__(self, request: Message, wake: Callable[[], None]) -> None:
         self.request = request
+        self.data = wire.pack(request)  # until it is sent
         self.wake = wake  # called when done
         self.sent = False
         self.done = False
@@ -80,14 +81,15 @@ class Client:
 
     # The connection's side
 
-    def take(self) -> list[bytes]:
-        """The messages to send, in order; they count as sent."""
-        out = []
+    def take(self, most: int = NOTAG) -> list[bytes]:
+        """At most so many of the messages to send, in order; they count as sent."""
+        out: list[bytes] = []
         queue = self._queue
-        while queue:
+        while queue and len(out) < most:
             call = queue.popleft()
             call.sent = True
-            out.append(wire.pack(call.request))
+            out.append(call.data)
+            call.data = b""
         return out
 
     def feed(self, data: bytes) -> None:
@@ -124,19 +126,28 @@ class Client:
     # Asking
 
     def call(self, kind: type, *fields: Any, wake: Callable[[], None] = _nothing) -> Call:
-        """Queue a request; kind is its class, fields what follows the tag.  Raises PlanError."""
+        """Queue a request; kind is its class, fields what follows the tag.
+
+        Raises PlanError, also for values that no message can carry.
+        """
         if self.dead:
             raise PlanError(EHUNGUP)
-        if kind is wire.Tversion:
-            tag = NOTAG
-        elif self._tags:
-            tag = self._tags.pop()
-        elif self._next_tag <= TAGS:
-            tag = self._next_tag
-            self._next_tag += 1
-        else:
-            raise PlanError("no free tags")
-        call = Call(kind(tag, *fields), wake)
+        tag = NOTAG
+        if kind is not wire.Tversion:
+            tag = self._tags[-1] if self._tags else self._next_tag
+            if tag > TAGS:
+                raise PlanError("no free tags")
+        try:
+            call = Call(kind(tag, *fields), wake)
+        except BadMessage as error:
+            raise PlanError(str(error)) from None
+        if len(call.data) > self._split.limit:
+            raise PlanError(f"{ENAMETOOLONG}: a message has at most {self._split.limit} bytes")
+        if tag != NOTAG:
+            if self._tags:
+                self._tags.pop()
+            else:
+                self._next_tag += 1
         self._calls[tag] = call
         self._queue.append(call)
         if len(self._queue) == 1:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias, get_type_hints
 
 from ..dir import Qid
-from ..errors import ERRMAX, clip
+from ..errors import ENAMETOOLONG, ERRMAX, clip
 
 VERSION: Final = "9P2000"
 NOTAG: Final = 0xFFFF
@@ -110,7 +110,7 @@ def _get_string(data: bytes, at: int, end: int) -> tuple[str, int]:
 def _put_string(text: str) -> bytes:
     data = text.encode("utf-8", "surrogateescape")
     if len(data) > 0xFFFF:
-        raise BadMessage("a string of more than 65535 bytes")
+        raise BadMessage(f"{ENAMETOOLONG}: more than 65535 bytes")
     if 0 in data:
         raise BadMessage("a string with NUL in it")
     return _U2.pack(len(data)) + data
