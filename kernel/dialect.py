@@ -37,7 +37,7 @@ class Dialect:
     script_line: int  # bytes of a #! line
     script_depth: int  # interpreters that may be scripts, the program included
     script_words: Callable[[str], list[str]]  # takes the line apart
-    args_limit: int  # bytes of arguments
+    args_limit: int  # bytes of arguments; they lie in the stack segment of 16 MB
     args_needed: bool  # exec without an argument is an error
     bind_numbers: bool  # bind and mount tell the mount's number
     cexec_of_fd: bool  # close-on-exec belongs to the descriptor, not to the open file
@@ -60,7 +60,7 @@ LEGACY: Final = Dialect(
     fstat_by_path=False, quotes_names=False, pads=True)
 NINEFRONT: Final = Dialect(
     "9front", about_last, ENONEXIST, "0x{:x}", noted_error=True, keeps_notes=False, tos_size=56,
-    script_line=256, script_depth=8, script_words=words, args_limit=16 << 20,
+    script_line=256, script_depth=8, script_words=words, args_limit=15 << 20,
     args_needed=True, bind_numbers=False, cexec_of_fd=True, pread_moves=False,
     fstat_by_path=True, quotes_names=True, pads=False)
 VX9: Final = Dialect(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from vx9.fs.dir import OEXEC
@@ -17,8 +17,10 @@ from vx9.fs.errors import EBADEXEC, ENOVMEM, PlanError
 from vx9.kernel import tos
 from vx9.kernel.dialect import Dialect
 from vx9.kernel.note import FRESH_FPU
+from vx9.kernel.segment import (
+    PAGE, STACK_SIZE, TEXT_BASE, Layout, Segment, SegKind, Space, page_up,
+)
 from vx9.kernel.stop import ProcCtl
-from vx9.kernel.segment import PAGE, STACK_SIZE, TEXT_BASE, Layout, Space, page_up
 from vx9.vxcore import CodeCache, CoreError, Memory, MemoryObject
 
 if TYPE_CHECKING:
@@ -104,6 +106,11 @@ class Image:
     data: bytes
     layout: Layout
     go: bool
+    segment: Segment = field(init=False)  # the text, as processes have it
+
+    def __post_init__(self) -> None:
+        self.segment = Segment(SegKind.TEXT, TEXT_BASE, self.layout.data_base, self.text, 0, 0,
+                               read_only=True)
 
 
 class Images:
@@ -248,6 +255,8 @@ def make_space(p: Proc, program: Program) -> tuple[Space, int, int]:
                           limit if quota is None else quota)
     except CoreError as error:
         raise PlanError(ENOVMEM) from error
+    space.text = image.segment
+    space.text.refs += 1
     top = space.stack.top
     block = tos.pack(p.pid, p.kernel.cycle_hz)[:p.kernel.dialect.tos_size]
     sp, tos_address, data = arrange(program.args, top, block)

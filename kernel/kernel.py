@@ -159,10 +159,19 @@ class Kernel:
 
     def _await(self, coro: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine to its end in this thread, with all else that is ready."""
-        task = self.sched.spawn(coro, "call")
+        failed: list[Exception] = []
+
+        async def outcome() -> Any:
+            try:
+                return await coro
+            except Exception as error:
+                failed.append(error)
+                return None
+
+        task = self.sched.spawn(outcome(), "call")
         self.sched.run(lambda: task.done)
-        if task.error is not None:
-            raise task.error
+        if failed or task.error is not None:
+            raise failed[0] if failed else task.error
         return task.result
 
     def stop(self) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from vx9.fs.errors import EBADARG, ERRMAX, PlanError, clip
 from vx9.kernel import trap
+from vx9.kernel.pprint import bad_address, pprint
 from vx9.kernel.trap import SYSCALL
 from vx9.vxcore import MemoryFault, TrapKind
 
@@ -148,7 +149,7 @@ async def deliver(p: Proc) -> None:
         p.mem.check(p.notify, 1, False)
         p.mem.write(sp & _MASK, frame)
     except MemoryFault as fault:
-        await p.bad_address(fault)
+        await bad_address(p, fault)
         await _suicide(p, "suicide: bad address in notify")
     p.saved_fpu.append((ureg & _MASK, p.cpu.fpu))
     del p.saved_fpu[:-NESTED]
@@ -165,14 +166,14 @@ async def deliver(p: Proc) -> None:
 
 async def _suicide(p: Proc, why: str) -> NoReturn:
     """End a process that cannot be given a note, or leave one."""
-    await p.complain(why)
+    await pprint(p, why)
     raise ProcExit("Suicide", cause=f"sys: {why}", broken=True)
 
 
 async def _die(p: Proc, text: str, kind: NoteKind) -> NoReturn:
     debug = kind is NoteKind.DEBUG
     if debug:
-        await p.complain(f"suicide: {text}")
+        await pprint(p, f"suicide: {text}")
     raise ProcExit(text, cause=text, broken=debug)
 
 
@@ -188,7 +189,7 @@ async def noted(p: Proc, how: int) -> None:
     try:
         block = p.mem.read(ureg - 4 & _MASK, 4 + UREG.size)
     except MemoryFault as fault:
-        await p.bad_address(fault)
+        await bad_address(p, fault)
         await _suicide(p, "bad ureg in noted or call to noted when not notified")
     saved = block[4:]
     words = UREG.unpack(saved)
@@ -197,7 +198,7 @@ async def noted(p: Proc, how: int) -> None:
     if how not in (Noted.CONT, Noted.RSTR, Noted.SAVE):
         kind = p.last_note.kind
         if how != Noted.DFLT:
-            await p.complain(f"unknown noted arg {how & _MASK:#x}")
+            await pprint(p, f"unknown noted arg {how & _MASK:#x}")
             kind = NoteKind.DEBUG
         await _die(p, p.last_note.text, kind)
     try:
@@ -207,7 +208,7 @@ async def noted(p: Proc, how: int) -> None:
             sp = ureg - 12 - 4 - ERRMAX & _MASK
             p.mem.write(sp, struct.pack("<2I", 0, ureg))
     except MemoryFault as fault:
-        await p.bad_address(fault)
+        await bad_address(p, fault)
         await _suicide(p, "suicide: trap in noted")
     load_ureg(p, saved)
     if how == Noted.SAVE:

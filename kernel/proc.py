@@ -15,6 +15,7 @@ from vx9.fs.errors import EBADARG, EINUSE, ENOCHILD, ENOVMEM, EPROCDIED, PlanErr
 from vx9.kernel import note, pexit, stop, tos, trap
 from vx9.kernel.groups import EnvGroup, FdGroup, RendezGroup
 from vx9.kernel.note import Note, NoteKind, ProcExit
+from vx9.kernel.pprint import bad_address, pprint
 from vx9.kernel.sched import Rendez, Timer
 from vx9.kernel.segment import OverQuota
 from vx9.kernel.stop import ProcCtl
@@ -276,7 +277,7 @@ class Proc:
     async def _bad_call(self, number: int) -> None:
         if self.tracer is not None:
             self.tracer.bad_call(self, number)
-        await self.complain(f"bad sys call number {number} pc {self.cpu.eip:x}")
+        await pprint(self, f"bad sys call number {number} pc {self.cpu.eip:x}")
         note.post(self, "sys: bad sys call", NoteKind.DEBUG)
         self.errstr = EBADARG
         self.cpu.eax = _MASK
@@ -287,7 +288,7 @@ class Proc:
         if self.tracer is not None and self.call is not None:
             self.tracer.failed(self, self.call, error)
         if isinstance(error, MemoryFault):
-            await self.bad_address(error)
+            await bad_address(self, error)
             note.post(self, "sys: bad address in syscall", NoteKind.DEBUG)
         elif isinstance(error, OddAddress):
             note.post(self, "sys: odd address", NoteKind.DEBUG)
@@ -309,21 +310,6 @@ class Proc:
         if self.killed:
             raise ProcExit("Killed", cause="kill")
         await note.deliver(self)
-
-    # Notes and complaints
-
-    async def complain(self, text: str) -> None:
-        """Print a line on descriptor 2, as the kernel does about a process."""
-        line = f"{self.name} {self.pid}: {text}\n".encode("utf-8", "surrogateescape")
-        try:
-            await self.fds.get(2).write(self, line)
-        except PlanError as error:
-            log.debug("process %d: %s (%s)", self.pid, text, error)
-
-    async def bad_address(self, fault: MemoryFault) -> None:
-        """Tell whoever reads descriptor 2 which address a system call was given."""
-        await self.complain(f"suicide: invalid address {fault.address:#x}/"
-                            f"{fault.count & _MASK} in sys call pc={self.cpu.eip:#x}")
 
     def _tick(self) -> None:
         """The clock: what the process used since the last tick goes to its Tos and profile."""

@@ -14,6 +14,7 @@ from vx9.fs.errors import (
 from vx9.kernel import stop
 from vx9.kernel.edf import Edf, parse_time
 from vx9.kernel.proctrace import TraceEvent
+from vx9.kernel.quote import words
 from vx9.kernel.stop import ProcCtl
 from vx9.kernel.waitrec import quote_arg
 
@@ -26,44 +27,22 @@ PRI_MAX: Final = 19
 
 
 def split(text: str) -> list[str]:
-    """The words of a message, between blanks; in quotes they may hold some."""
-    words: list[str] = []
-    word: str | None = None
-    quoted = False
-    i = 0
-    while i < len(text):
-        c = text[i]
-        if c == "'":
-            if quoted and text[i + 1:i + 2] == "'":
-                word = (word or "") + c
-                i += 1
-            else:
-                quoted = not quoted
-                word = word or ""
-        elif c in " \t\r\n\0" and not quoted:
-            if word is not None:
-                words.append(word)
-            word = None
-        else:
-            word = (word or "") + c
-        i += 1
-    if word is not None:
-        words.append(word)
-    return words
+    """The words of a message."""
+    return words(text.replace("\0", " "))
 
 
-async def control(by: Proc | None, p: Proc, words: Sequence[str]) -> None:
+async def control(by: Proc | None, p: Proc, message: Sequence[str]) -> None:
     """Carry out a message, split into words, that process by wrote.  Raises PlanError."""
-    if not words:
+    if not message:
         raise PlanError(EEMPTYCTL)
-    entry = CONTROLS.get(words[0])
-    shown = '"' + " ".join(map(quote_arg, words)) + '"'
+    entry = CONTROLS.get(message[0])
+    shown = '"' + " ".join(map(quote_arg, message)) + '"'
     if entry is None:
         raise PlanError(f"{EUNKNOWNCTL} {shown}")
     low, high, act = entry
-    if not low <= len(words) - 1 <= high:
+    if not low <= len(message) - 1 <= high:
         raise PlanError(f"{ECMDARGS} {shown}")
-    await act(by, p, list(words[1:]))
+    await act(by, p, list(message[1:]))
 
 
 def _int(text: str) -> int:

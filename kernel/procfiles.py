@@ -235,8 +235,7 @@ def _settled(p: Proc) -> None:
 async def _read_segment(p: Proc, fid: Fid, count: int, offset: int) -> bytes:
     segments = p.space.all() if p.space is not None else []
     wide = "08" if p.kernel.dialect.pads else "8"
-    wide = "08" if p.kernel.dialect.pads else "8"
-    lines = [f"{s.kind.value:<6} {'R' if s.read_only else ' '}{'P' if s.profile else ' '} "
+    lines = [f"{s.shown:<6} {'R' if s.read_only else ' '}{'P' if s.profile else ' '} "
              f"{s.base:{wide}x} {s.top:{wide}x} {s.refs:4d}\n" for s in segments]
     return encode("".join(lines))[offset:offset + count]
 

@@ -18,7 +18,7 @@ from vx9.vxcore import EXEC, PAGE, READ, WRITE, CodeCache, Memory, MemoryObject
 DATA_PROT: Final = READ | WRITE | EXEC  # data may be run, as on the 386; the stack may not
 TEXT_BASE: Final = 0x1000
 STACK_SIZE: Final = 16 << 20
-MAX_SEGMENTS: Final = 10
+MAX_SEGMENTS: Final = 9  # of a process, its own four included
 PROFILE_SHIFT: Final = 3
 SG_RONLY, SG_CEXEC = 0o40, 0o100
 
@@ -31,7 +31,7 @@ class OverQuota(PlanError):
 
 
 class SegKind(enum.Enum):
-    """The value is the name that /proc/n/segment shows."""
+    """What a segment is for."""
 
     STACK = "Stack"
     TEXT = "Text"
@@ -59,6 +59,11 @@ class Segment:
     read_only: bool = False
     close_on_exec: bool = False
     profile: array[int] | None = None  # milliseconds spent at each 8 bytes; all, at the first
+
+    @property
+    def shown(self) -> str:
+        """What /proc/n/segment calls it."""
+        return "Bss" if self.kind is SegKind.MEMORY else self.kind.value
 
     @property
     def size(self) -> int:
@@ -165,6 +170,7 @@ class Space:
         memory = Memory(self.memory.limit, CodeCache())
         self.text.refs -= 1
         text = self.text.copy_private()
+        text.kind, text.read_only = SegKind.DATA, False  # as /proc shows it from now on
         memory.map(text.base, text.obj, READ | EXEC)
         memory.map(self.data.base, self.data.obj, DATA_PROT)
         memory.map(self.stack.base, self.stack.obj, READ | WRITE)
@@ -177,6 +183,8 @@ class Space:
         """Give all segments up."""
         for seg in self.all():
             seg.refs -= 1
+            if seg.refs == 0:
+                seg.profile = None
         self.memory.close()
 
     def _adopt(self, seg: Segment) -> None:
@@ -243,10 +251,12 @@ class Space:
         """segattach: the address of a new segment of class shared or memory."""
         kinds = {"shared": SegKind.SHARED, "memory": SegKind.MEMORY}
         size = page_up(length)
-        if kind not in kinds or length == 0 or attr & ~(SG_RONLY | SG_CEXEC):
+        if address >= self.stack.top:
             raise PlanError(EBADARG)
         if len(self.all()) >= MAX_SEGMENTS:
-            raise PlanError("too many segments")
+            raise PlanError(ENOVMEM)
+        if kind not in kinds or length == 0 or 0 < address < PAGE:
+            raise PlanError(EBADARG)
         if self.used() + size > self.quota:
             raise OverQuota
         base = address & -PAGE if address else self._room(size)
@@ -294,17 +304,22 @@ class Space:
     def free(self, address: int, length: int) -> None:
         """segfree: the whole pages in the range become zero."""
         seg = self.at(address)
-        if seg is None or seg.read_only or address + length > seg.top:
+        if seg is None or address + length > seg.top:
             raise PlanError(EBADARG)
+        if seg is self.text:
+            return  # it would be read from the program's file again
         first, end = page_up(address), (address + length) & -PAGE
         if end > first:
             seg.obj.zero(seg.offset + first - seg.base, end - first)
 
     def flush(self, address: int, length: int) -> None:
         """segflush: code is never cached from writable memory, so only check the range."""
-        seg = self.at(address)
-        if seg is None or address + length > seg.top:
-            raise PlanError(EBADARG)
+        end = address + length
+        while address < end:
+            seg = self.at(address)
+            if seg is None:
+                raise PlanError(EBADARG)
+            address = seg.top
 
     def used_bytes(self) -> int:
         """Host memory held by what is private to the process."""

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Final
 
 from vx9.fs.dir import OCEXEC, OEXCL, ORCLOSE, ORDWR, OTRUNC, Dir, unpack_change
 from vx9.fs.errors import (
-    EBADARG, EBADSTAT, EBADUSEFD, EEMPTYNAME, ENOATTACH, EOLDWSTAT, ESHORTSTAT, PlanError,
+    EBADARG, EBADSTAT, EBADUSEFD, EEMPTYNAME, ENOATTACH, EOLDWSTAT, ESHORT,
+    ESHORTSTAT, PlanError,
 )
 from vx9.kernel.chan import Chan
+from vx9.kernel.pprint import many_fds
 from vx9.kernel.usermem import OddAddress
 
 if TYPE_CHECKING:
     from vx9.kernel.proc import Proc
 
 MAX_READ: Final = 16 << 20  # a longer read is cut short
+VERSION_MAX: Final = 256  # bytes of the version that fversion asks for
 WRITE_PIECE: Final = 1 << 20  # a longer write goes to the server in pieces
 STAT_MAX: Final = 2 + 0xFFFF
 _U32: Final = 0xFFFFFFFF
@@ -30,10 +33,16 @@ _OLD_DIR: Final = 0x80000000  # in qid.path of old: a directory
 async def _install(p: Proc, c: Chan) -> int:
     """A descriptor for c, or c closed and the error."""
     try:
-        return p.fds.install(c)
+        fd = p.fds.install(c)
     except PlanError:
         await c.close()
         raise
+    if p.fds.exceeded:
+        await many_fds(p)
+    if c.cexec and p.kernel.dialect.cexec_of_fd:
+        c.cexec = False
+        p.fds.cexec.add(fd)
+    return fd
 
 
 def _open_mode(mode: int, flags: int) -> int:
@@ -73,6 +82,8 @@ async def sys_dup(p: Proc, old: int, new: int) -> int:
         raise
     if replaced is not None:
         await replaced.close()
+    if p.fds.exceeded:
+        await many_fds(p)
     return new
 
 
@@ -82,6 +93,8 @@ async def sys_pread(p: Proc, fd: int, buf: int, n: int, offset: int) -> int:
     c = p.fds.get(fd)
     n = min(n, MAX_READ)
     data = await c.read(p, n, offset)
+    if offset != -1 and p.kernel.dialect.pread_moves and not c.is_dir:
+        c.offset += len(data)
     p.mem.write(buf, data[:n])
     return min(len(data), n)
 
@@ -127,9 +140,9 @@ async def sys_oseek(p: Proc, fd: int, offset: int, whence: int) -> int:
 
 async def sys_pipe(p: Proc, where: int) -> int:
     """pipe(2)."""
+    p.mem.check(where, 8, True)
     if where & 3:
         raise OddAddress
-    p.mem.check(where, 8, True)
     near, far = await p.kernel.pipe(p.user)
     try:
         first = p.fds.install(near)
@@ -180,7 +193,11 @@ async def sys_stat(p: Proc, name: str, buf: int, n: int) -> int:
 async def sys_fstat(p: Proc, fd: int, buf: int, n: int) -> int:
     """stat(2)."""
     _stat_room(p, buf, n)
-    return _put_stat(p, await p.fds.get(fd).stat(p), buf, n)
+    c = p.fds.get(fd)
+    d = await c.stat(p)
+    if p.kernel.dialect.fstat_by_path:
+        d.name = c.name
+    return _put_stat(p, d, buf, n)
 
 
 def _record(p: Proc, buf: int, n: int) -> bytes:
@@ -261,7 +278,8 @@ async def sys_chdir(p: Proc, name: str) -> int:
 
 async def sys_bind(p: Proc, name: str, old: str, flag: int) -> int:
     """bind(2)."""
-    return await p.ns.bind(p, name, old, flag)
+    number = await p.ns.bind(p, name, old, flag)
+    return number if p.kernel.dialect.bind_numbers else 0
 
 
 async def sys_unmount(p: Proc, name: str | None, old: str) -> int:
@@ -273,7 +291,7 @@ async def sys_unmount(p: Proc, name: str | None, old: str) -> int:
 def _channel(p: Proc, fd: int) -> Chan:
     """The open file, fit to carry 9P.  Raises PlanError(EBADUSEFD)."""
     c = p.fds.get(fd)
-    if c.mode != ORDWR or c.is_channel or c.is_dir:
+    if c.mode != ORDWR or c.is_dir:
         raise PlanError(EBADUSEFD)
     return c
 
@@ -291,7 +309,7 @@ async def sys_mount(p: Proc, fd: int, afd: int, old: str, flag: int, aname: str 
     server = await p.kernel.mount_server(p, c, auth)
     mounted = await p.ns.mount(p, server, old, flag, aname or "", c)
     await p.fds.remove(fd).close()
-    return mounted
+    return mounted if p.kernel.dialect.bind_numbers else 0
 
 
 async def sys__mount(p: Proc, fd: int, old: str, flag: int, spec: str | None) -> int:
@@ -301,8 +319,8 @@ async def sys__mount(p: Proc, fd: int, old: str, flag: int, spec: str | None) ->
 
 async def sys_fauth(p: Proc, fd: int, aname: str) -> int:
     """fauth(2)."""
-    await p.kernel.mount_server(p, _channel(p, fd), None)
-    raise PlanError("authentication not required")
+    ac = await p.kernel.mnt.auth(p, _channel(p, fd), aname)
+    return await _install(p, ac)
 
 
 async def sys_fversion(p: Proc, fd: int, msize: int, version: int, n: int) -> int:
@@ -310,8 +328,15 @@ async def sys_fversion(p: Proc, fd: int, msize: int, version: int, n: int) -> in
     p.mem.check(version, n & _U32, True)
     if n <= 0 or msize < 0:
         raise PlanError(EBADARG)
-    await p.kernel.mount_server(p, _channel(p, fd), None)
-    raise PlanError("incompatible 9P versions")
+    asked, end, _ = p.mem.read(version, min(n, VERSION_MAX)).partition(b"\0")
+    if not end:
+        raise PlanError(EBADARG)
+    agreed = await p.kernel.mnt.version(p, _channel(p, fd), msize, asked.decode("utf-8", "replace"))
+    answer = agreed.encode()
+    if len(answer) > n:
+        raise PlanError(ESHORT)
+    p.mem.write(version, answer)
+    return len(answer)
 
 
 def sys__fsession(p: Proc, fd: int, buf: int, n: int) -> int:

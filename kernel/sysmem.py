@@ -169,7 +169,7 @@ def sys_tsemacquire(p: Proc, address: int, ms: int) -> int | Awaitable[int]:
     p.mem.word(address)
     if _take(p, address):
         return 1
-    return p.kernel.semaphores.wait(p, address, max(0, ms)) if ms > 0 else 0
+    return p.kernel.semaphores.wait(p, address, ms & _MASK) if ms else 0
 
 
 def sys_semrelease(p: Proc, address: int, n: int) -> int:

@@ -15,6 +15,7 @@ from vx9.kernel import exec as execute
 from vx9.kernel import note, stop, tos
 from vx9.kernel.groups import EnvGroup, FdGroup, Meeting, RendezGroup
 from vx9.kernel.note import NoteKind, ProcExit
+from vx9.kernel.pprint import bad_address
 from vx9.kernel.sched import Rendez
 from vx9.vxcore import CoreError, Cpu, MemoryFault
 
@@ -168,7 +169,7 @@ def sys_exits(p: Proc, status: int) -> Awaitable[int]:
 
 
 async def _exit_badly(p: Proc, fault: MemoryFault) -> int:
-    await p.bad_address(fault)
+    await bad_address(p, fault)
     raise ProcExit(EEXITSTR)
 
 

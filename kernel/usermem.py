@@ -59,9 +59,9 @@ class UserMemory:
 
     def word(self, address: int) -> None:
         """Insist that address is that of an aligned, writable word."""
+        self.check(address, 4, True)
         if address & 3:
             raise OddAddress
-        self.check(address, 4, True)
 
     def pointers(self, address: int, limit: int) -> list[int]:
         """The words at address up to a 0.  Raises PlanError when there are more than limit."""
