@@ -53,7 +53,7 @@ def _parse_v4(text: str) -> bytes:
 def _parse_v6(text: str) -> bytes:
     """Groups of up to four hexadecimal digits, one run of zeros left out, IPv4 at the end."""
     halves = text.split("::")
-    if len(halves) > 2:
+    if len(halves) > 2 or "." in text[: text.rindex(":")]:
         raise PlanError(EBADIP)
     parts = [_groups(half) if half else b"" for half in halves]
     size = sum(map(len, parts))
