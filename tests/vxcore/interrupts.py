@@ -77,6 +77,22 @@ class Subject:
         return self.key()
 
 
+class Stranger:
+    """Another guest, which the same thread runs while the first one is stopped."""
+
+    def __init__(self) -> None:
+        memory = Memory(LIMIT)
+        text = MemoryObject(0x1000)
+        text.write(0, bytes.fromhex("ffe2 cd77"))  # jmp *%edx; int 0x77
+        memory.map(TEXT, text, READ | EXEC)
+        self.memory, self.cpu = memory, Cpu(memory)
+
+    def visit(self) -> None:
+        """Use the thread's own words, of spilled registers, targets and exits."""
+        self.cpu.set_regs((0, 0x5AFE, TEXT + 2, 0, 0, 0, 0, 0, TEXT, 0x202))
+        assert self.cpu.run(1_000_000).number == 0x77
+
+
 def key_of(state: State) -> Key:
     """What of a state of the bare processor the guest may see."""
     regs = (*state.regs[:9], state.regs[9] & (programs.FLAGS | 0x200000) | 0x202)
@@ -159,6 +175,7 @@ def walk(batch: Batch, case: int, bare: Bare, tally: Tally, every: int = 1) -> b
     subject.start()
     final = subject.finish()
     # From the start, so many at once; then on, by the host's address and by the guest's.
+    stranger = Stranger()
     count = 0
     while True:
         count += every
@@ -174,6 +191,7 @@ def walk(batch: Batch, case: int, bare: Bare, tally: Tally, every: int = 1) -> b
             if by_guest:
                 subject.cpu.set_regs(subject.cpu.get_regs())
             tally.resumed += 1
+            stranger.visit()
             end = subject.finish()
             if end != final:
                 tally.wrong.append(f"{name}: after {count} at {where:#x}, resumed by "
@@ -186,6 +204,7 @@ def walk(batch: Batch, case: int, bare: Bare, tally: Tally, every: int = 1) -> b
         tally.emitted[kind] += 1
         tally.stopped[kind] += where in stops
     subject.memory.close()
+    stranger.memory.close()
     return True
 
 

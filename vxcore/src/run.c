@@ -124,6 +124,7 @@ recover(struct vx_cpu *c)
     c->resume_esp = c->reg[ESP];
     c->resume_spill = c->ctl->spill;
     c->resume_target = c->ctl->target;
+    c->resume_exit = c->ctl->exit;  /* it may be about to leave by it */
     switch (how) {
     case VX_UNPOP:
         c->reg[ESP] -= 4;
@@ -418,6 +419,7 @@ loop(struct vx_cpu *c)
             c->reg[ESP] = c->resume_esp;
             c->ctl->spill = c->resume_spill;
             c->ctl->target = c->resume_target;
+            c->ctl->exit = c->resume_exit;
         } else {
             int err = code_for(c, &c->go.offset);
             if (err)

@@ -407,7 +407,7 @@ struct vx_cpu {
 
     /* When interrupted between guest instructions' emitted parts: where to go on. */
     uint32_t resume;            /* host address, 0: none */
-    uint32_t resume_ecx, resume_spill, resume_target, resume_esp;
+    uint32_t resume_ecx, resume_spill, resume_target, resume_exit, resume_esp;
     uint64_t resume_generation;
 
     struct vx_memory *memory;
