@@ -142,8 +142,8 @@ class Ladder:
 
 def environment(go: toolchain.Go, folder: str) -> dict[str, str]:
     """What a test inherits: little, for a Go program reads every variable when it starts."""
-    return {"PATH": f"{go.root}/bin:/usr/bin:/bin", "HOME": os.environ.get("HOME", "/"),
-            "GOROOT": str(go.root), "TMPDIR": folder}
+    kept = {name: os.environ[name] for name in ("HOME", "PYTHONPATH") if name in os.environ}
+    return {**kept, "PATH": f"{go.root}/bin:/usr/bin:/bin", "GOROOT": str(go.root), "TMPDIR": folder}
 
 
 def run(ladder: Ladder, package: str, limit: float, arguments: Sequence[str] = ()) -> Result:

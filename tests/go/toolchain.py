@@ -10,7 +10,6 @@ import fcntl
 import importlib.metadata
 import os
 import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +22,7 @@ SETTINGS = {
     "GOENV": "off", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off",
     "GOCACHE": str(CACHE / "go-build"), "GOPATH": str(CACHE / "go-path"), "GOTELEMETRY": "off",
 }
+TOOLS = ("asm", "buildid", "compile", "cover", "link", "vet")
 
 
 class Missing(Exception):
@@ -74,14 +74,17 @@ class Go:
             self.build(binary, "test", "-c", "-vet=off", package, cwd=self.src)
         return binary
 
-    def tools(self, names: Sequence[str]) -> Path:
-        """The folder of these commands of Go's own, built for Plan 9: a bin for guests."""
+    def guest_tools(self) -> Path:
+        """A folder with the toolchain itself built for Plan 9.
+
+        Its bin and tool are what GOROOT/bin and GOROOT/pkg/tool are there.
+        """
         folder = CACHE / f"tools-{VERSION}"
-        missing = [name for name in names if not (folder / name).exists()]
-        if missing:
-            (folder / "").mkdir(parents=True, exist_ok=True)
-            for name in missing:
-                self.build(folder / name, "build", f"cmd/{name}", cwd=self.src)
+        places = {"go": folder / "bin"}
+        places.update(dict.fromkeys(TOOLS, folder / "tool" / "plan9_386"))
+        for name, place in places.items():
+            if not (place / name).exists():
+                self.build(place / name, "build", f"cmd/{name}", cwd=self.src)
         return folder
 
 
