@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from . import perm
 from .dir import DMDIR, OREAD, QTDIR, Dir, Qid
-from .errors import EISDIR, ENONEXIST, ENOTDIR, EPERM, PlanError
+from .errors import ENONEXIST, ENOTDIR, EPERM, PlanError
 from .server import Fid, Refuser
 
 Read = Callable[[Any, Fid, int, int], Awaitable[bytes]]
@@ -96,7 +96,7 @@ class DirtabServer(Refuser):
         """By the mode in the table."""
         row = fid.aux.row
         if row.rows is not None and mode != OREAD:
-            raise PlanError(EISDIR if perm.open_kind(mode) else EPERM)
+            raise PlanError(EPERM)
         need = perm.rights_needed(mode & 3)  # OTRUNC means nothing to a device
         perm.check(row.perm, perm.who(fid.uid, self.eve, self.eve), need)
         if row.on_open is not None:

@@ -116,29 +116,26 @@ def quote(text: str) -> str:
 
 def about(name: str, text: str) -> str:
     """text decorated with the name that it is about: 'name' text."""
-    return f"{_shown(name, text, 1)} {text}"
+    return f"{_shown(name, text)} {text}"
 
 
 def about_last(name: str, text: str) -> str:
     """The same in 9front's way: text: 'name'."""
-    return f"{text}: {_shown(name, text, 2)}"
+    return f"{text}: {_shown(name, text)}"
 
 
-def _shown(name: str, text: str, between: int) -> str:
-    """name between quotes.
-
-    A long name keeps its tail, so that the message itself is never cut.
-    """
-    room = ERRMAX - 1 - len(text.encode("utf-8", "surrogateescape")) - 2 - between
-    shown = quote(name)
-    if len(shown.encode("utf-8", "surrogateescape")) - 2 <= room:
-        return shown
+def _shown(name: str, text: str) -> str:
+    """name between quotes; of a long one the end, from a slash on if that is near."""
     data = name.encode("utf-8", "surrogateescape")
-    tail = data[-max(room - 3, 1) :]
-    while tail and tail[0] & 0xC0 == 0x80:
-        tail = tail[1:]
-    while True:
-        shown = quote("..." + tail.decode("utf-8", "surrogateescape"))
-        if len(shown.encode("utf-8", "surrogateescape")) - 2 <= room or not tail:
-            return shown
-        tail = tail[1:]
+    most = max(ERRMAX // 3, 2 * ERRMAX // 3 - len(text.encode("utf-8", "surrogateescape")))
+    if len(data) < most:
+        return quote(name)
+    start = at = len(data)
+    while len(data) - at < most:
+        start = at
+        at = max(0, data.rfind(b"/", 1, start))
+    if start == len(data):
+        start -= ERRMAX // 4
+        while start < len(data) and data[start] & 0xC0 == 0x80:
+            start += 1
+    return quote("..." + data[start:].decode("utf-8", "surrogateescape"))

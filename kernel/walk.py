@@ -16,8 +16,8 @@ from vx9.fs.dir import QTDIR, Qid
 from vx9.fs.errors import (
     EBADCHAR,
     EBADSHARP,
-    EDOESNOTEXIST,
     EEMPTYNAME,
+    EFILENAME,
     ENAMETOOLONG,
     ENOATTACH,
     ENOTDIR,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from vx9.kernel.namespace import Namespace
 
 NAMEMAX: Final = 65536  # bytes of a name, or of the path of a Chan
+SHARPMAX: Final = 128  # bytes of "#x" and what follows it
 RUN: Final = 16  # elements in one walk
 ALWAYS: Final = "|decp"  # devices that RFNOMNT leaves
 
@@ -102,12 +103,16 @@ class Name:
         if text[0] == "#":
             slash = text.find("/", 2)
             self.sharp = len(text) if slash < 0 else slash
+            if len(text[: self.sharp].encode("utf-8", "surrogateescape")) >= SHARPMAX:
+                raise PlanError(EFILENAME)
             rest = text[self.sharp :]
         self.elements = [e for e in rest.split("/") if e and e != "."]
         self.must_be_dir = rest.endswith(("/", "/."))
 
     def upto(self, count: int) -> str:
-        """The name as it was given, up to its element number count."""
+        """The name as it was given, up to its element number count; all of it for the last."""
+        if count >= len(self.elements):
+            return self.text
         at = self.sharp
         for piece in self.text[self.sharp :].split("/"):
             at += len(piece)

@@ -20,7 +20,7 @@ from vx9.fs.dir import (
     unpack_all,
     unpack_change,
 )
-from vx9.fs.errors import PlanError, about, clip, quote
+from vx9.fs.errors import PlanError, about, about_last, clip, quote
 
 D = Dir(Qid(0x1122334455667788, 9, QTDIR), DMDIR | 0o755, 1, 2, 0, "nàme", "uid", "gid", "muid",
         ord("c"), 7)
@@ -107,6 +107,20 @@ def test_decoration():
         assert len(text.encode("utf-8", "surrogateescape")) <= 127
         assert text.startswith("'...") and text.endswith("' permission denied")
         assert str(PlanError(text)) == text
+
+
+@pytest.mark.parametrize("name, shown", [
+    ("/" + "y" * 66, "/" + "y" * 66),  # with the message 84 bytes
+    ("/" + "y" * 67, "..." + "y" * 32),
+    ("y" * 300 + "/", ".../"),
+    ("/" + "é" * 300, "..." + "é" * 16),
+    ("x" + "é" * 300 + "z", "..." + "é" * 15 + "z"),
+    ("/usr/glenda" + "/d" * 100, "..." + "/d" * 33),
+    ("/usr/" + "d" * 40 + "/" + "e" * 40, ".../" + "e" * 40),
+])
+def test_a_long_name_is_shown_from_a_slash_on(name, shown):
+    assert about(name, errors.EPERM) == f"'{shown}' permission denied"
+    assert about_last(name, errors.EPERM) == f"permission denied: '{shown}'"
 
 
 def test_every_error_string_fits():

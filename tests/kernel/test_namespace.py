@@ -162,8 +162,8 @@ def test_errors_name_the_part_that_failed(w):
         ("/n/d/nope/more", "'/n/d/nope' does not exist"),
         ("/n/x/more", "'/n/x' not a directory"),
         ("/n/d/f/more/still", "'/n/d/f' not a directory"),
-        ("/n/x/", "'/n/x' not a directory"),
-        ("/n/x/.", "'/n/x' not a directory"),
+        ("/n/x/", "'/n/x/' not a directory"),
+        ("/n/x/.", "'/n/x/.' not a directory"),
         ("/n/x/..", "'/n/x' not a directory"),
         ("/n/x/../d", "'/n/x' not a directory"),
         ("it's", "'it''s' file does not exist"),
@@ -185,9 +185,7 @@ def test_errors_name_the_part_that_failed(w):
 def test_a_long_name_keeps_its_tail_in_the_error(w):
     with pytest.raises(PlanError) as failed:
         w.stat("/n/" + "long" * 200 + "/" + "x" * 60)
-    text = str(failed.value)
-    assert text.startswith("'...") and text.endswith("long' does not exist")
-    assert len(text) == 127
+    assert str(failed.value) == "'..." + "long" * 8 + "' does not exist"
 
 
 def test_many_elements(w):
@@ -542,9 +540,9 @@ def test_create(w):
     assert w.text("/n/made") == "y", "truncated"
     for name, mode, perm, text in (
         ("/n/made", OWRITE | OEXCL, 0o644, "'/n/made' file already exists"),
-        ("/n/d/", OREAD, 0o644, "'/n/d' create without DMDIR"),
-        ("/n/new/", OREAD, 0o644, "'/n/new' create without DMDIR"),
-        ("/n/new/.", OREAD, 0o644, "'/n/new' create without DMDIR"),
+        ("/n/d/", OREAD, 0o644, "'/n/d/' create without DMDIR"),
+        ("/n/new/", OREAD, 0o644, "'/n/new/' create without DMDIR"),
+        ("/n/new/.", OREAD, 0o644, "'/n/new/.' create without DMDIR"),
         ("/", OREAD, DMDIR | 0o755, "file already exists"),
         ("#A", OREAD, 0o644, "file already exists"),
         ("/n/nope/new", OWRITE, 0o644, "'/n/nope' file does not exist"),
