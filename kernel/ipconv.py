@@ -34,7 +34,7 @@ EUNKNOWN: Final = "unknown control request"
 class Conv:
     """One conversation, or the place of one that was."""
 
-    __slots__ = ("backlog", "eq", "free", "groups", "headers", "ignore_advice", "incall", "inuse", "key",
+    __slots__ = ("answered", "backlog", "eq", "free", "groups", "headers", "ignore_advice", "incall", "inuse", "key",
                  "laddr", "listenr", "lport", "number", "owner", "peer", "perm", "proto", "raddr",
                  "restricted", "rport", "rq", "state", "step", "tos", "ttl", "waits_at")
 
@@ -57,6 +57,7 @@ class Conv:
         self.rq = self.proto.queue()
         self.eq = Queue(1024)
         self.peer: Conv | None = None
+        self.answered = False  # by RST: the peer is closed
         self.incall: deque[Conv] = deque()
         self.listenr = Rendez()  # listeners wait for calls
         self.backlog = Rendez()  # and callers for listeners

@@ -2,7 +2,8 @@
 
 No segment is ever lost, so what a conversation sends goes straight into the queue that its
 peer reads; a call is through when it stands in the listener's queue.  What the peer can
-tell is TCP's: a close is FIN, hangup is RST, and an end that was closed takes no more.
+tell is TCP's: a close is FIN, hangup is RST, and what reaches a closed end is lost, of which
+the sender learns at its next write; what it received stays readable.
 There is no Time_wait, since nothing old can still be on its way.
 Source: ip(3); /sys/src/9/ip/tcp.c.
 """
@@ -100,6 +101,10 @@ class Tcp(Proto):
         if c.step not in OPEN or c.peer is None:
             raise PlanError(EHUNGUP)
         q = c.peer.rq
+        if q.hungup and not c.answered:  # the first that reaches a closed end is answered by RST
+            c.answered = True
+            self.stats["OutRsts"] += 1
+            return len(data)
         for at in range(0, len(data) or 1, ATOMIC):
             if q.size >= q.limit:
                 await q.room.sleep(lambda: q.size < q.limit or q.hungup or c.step not in OPEN)

@@ -368,6 +368,7 @@ def test_end_of_file_after_what_was_sent(net):
     net.close(near, cctl)
     assert net.get("tcp/1/status").startswith("Finwait2")
     assert net.get("tcp/2/status").startswith("Close_wait")
+    assert net.write(far, "anyone?") == 7  # as on a wire, only the next write can know
     with fails("i/o on hungup channel"):
         net.write(far, "anyone?")
     assert net.read(far) == b"last words"
