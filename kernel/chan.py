@@ -275,6 +275,9 @@ class Chan:
     async def _entries_of(p: Any, server: FileServer, fid: Fid) -> list[Dir]:
         """The entries of one directory, those that are mount points replaced."""
         entries = await server.readdir(fid)
+        if entries and entries[0].dev != server.dev:
+            for d in entries:
+                d.type, d.dev = ord(server.dc), server.dev
         ns = p.ns
         if ns.has_mounts_on(server):
             for i, d in enumerate(entries):
@@ -299,7 +302,11 @@ class Chan:
     async def stat(self, p: Any) -> Dir:
         """What the server tells of the file, under the name that it has there."""
         self.fid.proc = p
-        return await self.server.stat(self.fid)
+        server = self.server
+        d = await server.stat(self.fid)
+        if d.dev != server.dev:
+            d.type, d.dev = ord(server.dc), server.dev
+        return d
 
     def wstat(self, p: Any, change: DirChange) -> Awaitable[None]:
         """Change attributes; a mount point keeps its name."""
