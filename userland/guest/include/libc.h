@@ -458,6 +458,30 @@ uint convM2D(uchar *, uint, Dir *, char *);
 int statcheck(uchar *, uint);
 int dirmodefmt(Fmt *);
 
+/* dial(2) */
+enum { NETPATHLEN = 40 };
+typedef struct NetConnInfo NetConnInfo;
+struct NetConnInfo {
+    char *dir;   /* the conversation's folder */
+    char *root;  /* where its network is: /net */
+    char *spec;  /* the device: #I0 */
+    char *lsys;  /* the local end */
+    char *lserv;
+    char *rsys;  /* the remote one */
+    char *rserv;
+    char *laddr; /* both as ADDRESS!PORT */
+    char *raddr;
+};
+int accept(int, char const *);
+int announce(char const *, char *);
+int dial(char const *, char const *, char *, int *);
+int hangup(int);
+int listen(char const *, char *);
+char *netmkaddr(char const *, char const *, char const *);
+int reject(int, char const *, char const *);
+NetConnInfo *getnetconninfo(char const *, int);
+void freenetconninfo(NetConnInfo *);
+
 /* arg(2) */
 extern char *argv0;
 #define ARGBEGIN                                                                            \
