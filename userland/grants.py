@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from vx9.userland import zone
 from vx9.userland.errors import Refusal
 
 # The guest has files of its own at these names; the host's are never put over them unasked.
@@ -134,7 +135,7 @@ def environment(host: Mapping[str, str], settings: Iterable[str], inherit: bool,
     if inherit:
         env.update((name, os.fsencode(value)) for name, value in host.items() if "/" not in name)
     env.update(path=[".", "/bin"], home=f"/usr/{user}", user=user, cputype="386", objtype="386",
-               service="terminal", TMPDIR=tmpdir)
+               service="terminal", TMPDIR=tmpdir, timezone=zone.of_host(host))
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not name or "/" in name or name in (".", ".."):
