@@ -13,7 +13,7 @@ RUN = $(VENV)/bin/python -P -m
 
 # What the installed extension and guest programs are made from; Python sources are used in place.
 INPUTS := setup.cfg setup.py pyproject.toml .ci/prepare $(shell find vxcore kernel userland/guest images \
-	-name build -prune -o -name _core.c -o -name offsets.h -o -type f \( -name '*.[chS]' -o -name '*.pyx' \
+	-name build -prune -o -name '_*.c' -o -name offsets.h -o -type f \( -name '*.[chS]' -o -name '*.pyx' \
 	-o -name '*.px[di]' -o -name '*.tab' -o -name '*.ld' -o -name '*.proto' -o -name 'mk*.py' \) -print 2>/dev/null)
 
 # A tree that was moved is installed again: editable installs know where they are.
@@ -57,5 +57,5 @@ moved:
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .typecheck userland/guest/build images/bin
-	rm -f vxcore/*.so vxcore/_core.c vxcore/src/insns.inc vxcore/src/offsets.h
+	rm -f vxcore/*.so kernel/*.so vxcore/_core.c kernel/_fast.c vxcore/src/insns.inc vxcore/src/offsets.h
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -44,7 +44,7 @@ class Build(build_ext):
 
 
 setup(
-    ext_modules=cythonize(
+    ext_modules=cythonize([
         Extension(
             "vx9.vxcore._core",
             ["vxcore/_core.pyx", *(f"vxcore/src/{name}.c" for name in CORE)],
@@ -55,6 +55,13 @@ setup(
                                 "-fvisibility=hidden"],
             libraries=["pthread"],
         ),
+        Extension(
+            "vx9.kernel._fast",
+            ["kernel/_fast.pyx", "kernel/src/fast.c"],
+            include_dirs=["kernel/src", "vxcore/src"],
+            depends=["kernel/src/fast.h", "vxcore/src/vx.h", "vxcore/src/nofpu.h"],
+            extra_compile_args=["-O2", "-std=gnu11", "-Wall", "-fvisibility=hidden"],
+        )],
         include_path=["vxcore"],
         language_level=3,
     ),

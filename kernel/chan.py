@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from vx9.fs.dir import OCEXEC, OEXEC, ORDWR, OREAD, OWRITE, QTDIR, Dir, DirChange, check_name
@@ -30,6 +30,7 @@ from vx9.fs.errors import (
     quote,
 )
 from vx9.fs.server import Fid, FileServer
+from vx9.kernel._fast import OpenFile
 
 if TYPE_CHECKING:
     from vx9.kernel.walk import MountHead
@@ -41,7 +42,7 @@ BAD_CHARS: Final = re.compile(r"[\x00-\x1f\x7f]").search  # in names that guests
 _LETTERS: Final = {OREAD: "r ", OWRITE: " w", ORDWR: "rw"}
 
 
-class Chan:
+class Chan(OpenFile):
     """A counted reference to a file of a server."""
 
     __slots__ = (
@@ -52,11 +53,8 @@ class Chan:
         "depth",
         "fid",
         "iounit",
-        "is_channel",
         "mchan",
-        "mode",
         "mux",
-        "offset",
         "path",
         "refs",
         "server",
@@ -73,10 +71,8 @@ class Chan:
         self.union: MountHead | None = None  # the union whose first member this is
         self.mode = -1  # OREAD, OWRITE, ORDWR once open
         self.cexec = False  # closed by exec
-        self.offset = 0
         self.refs = 1
         self.mchan: Chan | None = None  # root of a mount: the channel to its server
-        self.is_channel = False  # carries 9P for a mount: no longer for read and write
         self.mux: Any = None  # the mount driver's connection on it
         self.iounit = 0
         self._entries: list[Dir] | None = None  # a directory being read
@@ -371,4 +367,7 @@ async def open_chan(p: Any, c: Chan, mode: int) -> Chan:
     c.mode = mode_of(mode)
     c.iounit = fid.iounit
     c.cexec = bool(mode & OCEXEC)
+    known: Mapping[int, int] | None = getattr(server, "known", None)
+    if known is not None:
+        c.file = known.get(fid.qid[0], 0)
     return c

@@ -13,6 +13,7 @@ from vx9.fs.dirtab import DirtabServer, Row
 from vx9.fs.errors import EBADTIME, EINUSE, EPERM, ETOOSMALL, PlanError
 from vx9.fs.server import Fid
 from vx9.kernel import consmachine
+from vx9.kernel._fast import BINTIME_FILE, NULL_FILE, ZERO_FILE
 from vx9.kernel.clock import SECOND
 from vx9.kernel.consmachine import data, number
 from vx9.kernel.console import Console
@@ -44,6 +45,9 @@ class Cons(DirtabServer):
         self.swap_pages = 0
         self.meter = consmachine.Meter(self)
         super().__init__(kernel.eve, kernel.clock.seconds)
+        at = self.root.children
+        self.known = {at["null"].qid[0]: NULL_FILE, at["zero"].qid[0]: ZERO_FILE,
+                      at["bintime"].qid[0]: BINTIME_FILE}  # what C may answer in our place
 
     def caller(self, fid: Fid) -> Any:
         """The process that calls."""

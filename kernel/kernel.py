@@ -18,6 +18,7 @@ from vx9.fs.dir import ORDWR
 from vx9.fs.errors import PlanError
 from vx9.fs.server import FileServer
 from vx9.kernel import devtab, exec as execute, sysfile, sysmem, sysproc, systab
+from vx9.kernel._fast import Answers, Numbers
 from vx9.kernel.chan import Chan
 from vx9.kernel.clock import Clock
 from vx9.kernel.devmnt import Mnt
@@ -85,6 +86,7 @@ class Kernel:
         self.autopsy: Callable[[Proc, ProcExit], Awaitable[None]] | None = None  # of those that break
         table = systab.load().bind((sysfile, sysproc, sysmem))
         self.calls = [table.calls.get(n) for n in range(max(table.calls) + 1)]
+        self.numbers = Numbers((call.number, call.name) for call in table.calls.values())
         self._pids = 0
         self._noteids = 0
         self._broken: list[Proc] = []
@@ -242,6 +244,13 @@ class Kernel:
         """A number for a new note group."""
         self._noteids += 1
         return self._noteids
+
+    def answers(self, cpu: Cpu) -> Answers | None:
+        """How to run a guest with the calls answered that C knows; None: let Python have them."""
+        if not getattr(self.host, "fast", False):
+            return None
+        return Answers(cpu, self.numbers, Chan, self.sched.woken, self.sched.spent,
+                       self.semaphores.queues, self.clock)
 
     def start_proc(self, p: Proc) -> None:
         """Let p run."""

@@ -91,11 +91,11 @@ class Semaphores:
     """
 
     def __init__(self) -> None:
-        self._queues: dict[tuple[MemoryObject, int], deque[_Waiter]] = {}
+        self.queues: dict[tuple[MemoryObject, int], deque[_Waiter]] = {}
 
     def wake(self, p: Proc, address: int, count: int) -> None:
         """Let up to count waiters try again."""
-        queue = self._queues.get(p.mem.where(address))
+        queue = self.queues.get(p.mem.where(address))
         for waiter in queue or ():
             if count <= 0:
                 return
@@ -107,7 +107,7 @@ class Semaphores:
     async def wait(self, p: Proc, address: int, ms: int | None) -> int:
         """Wait for a value above 0 and take one: 1, or 0 when ms have passed."""
         key = p.mem.where(address)
-        queue = self._queues.setdefault(key, deque())
+        queue = self.queues.setdefault(key, deque())
         me = _Waiter()
         queue.append(me)
         taken = False
@@ -129,7 +129,7 @@ class Semaphores:
         finally:
             queue.remove(me)
             if not queue:
-                del self._queues[key]
+                del self.queues[key]
             elif me.woken and not taken:
                 for heir in queue:  # the wakeup was meant for one of us
                     if not heir.woken:

@@ -155,6 +155,13 @@ class Cpu:
     def set_regs(self, regs: tuple[int, int, int, int, int, int, int, int, int, int]) -> None: ...
     def copy_state(self, other: Cpu) -> None:
         """Take all registers and FPU state of other (fork)."""
+    def handle(self, vector: int, handler: object | None) -> None:
+        """Have INT vector answered in C: handler is a capsule called "vx_handler", None takes it back.
+
+        It holds a vx_handler of src/vx.h, and as its context what that is called with.  It is
+        called without the GIL, with the core's lock and the guest's FPU state in the processor; 0
+        lets the guest go on, 1 makes run() return the trap.
+        """
     def run(self, quantum_us: int = 10_000) -> Trap:
         """Run until a trap, which is returned (the object is reused by the next run).
 
@@ -163,6 +170,9 @@ class Cpu:
         """
     def interrupt(self) -> None:
         """Make run(), now or next time, return INTERRUPT.  Any thread may call it."""
+
+API: Final[object]
+"""A capsule of struct vx_api of src/vx.h: what handlers may call."""
 
 def offer(features: Iterable[str]) -> None:
     """Offer guests just these instruction sets, named as in capabilities()['host_features'].

@@ -3,6 +3,7 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_GetPointer, PyCapsule_New
 from libc.errno cimport EAGAIN, EBADMSG, EBUSY, EEXIST, EINVAL, ENOMEM, ENOSPC
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcpy, memset
@@ -39,6 +40,12 @@ class MemoryFault(Exception):
         self.count = count
 
 
+cdef const char *HANDLER = "vx_handler"
+cdef vx_api api
+api.memory_find = vx_memory_find
+api.fpu_save = vx_fpu_save
+API = PyCapsule_New(&api, "vx9.vxcore._core.API", NULL)
+
 cdef bint ready = False
 
 
@@ -51,6 +58,7 @@ cdef int start() except -1:
     unlock()
     if err < 0:
         raise CoreError(f"{why.decode()} ({os.strerror(-err)})")
+    api.store = vx_store
     ready = True
     return 0
 
@@ -425,6 +433,7 @@ cdef class Cpu:
     cdef vx_cpu *c
     cdef Memory _memory
     cdef Trap _trap
+    cdef dict _handlers
     cdef readonly uint64_t run_ns
 
     def __cinit__(self, Memory memory not None):
@@ -589,6 +598,20 @@ cdef class Cpu:
 
     def interrupt(self):
         vx_cpu_interrupt(self.c)
+
+    def handle(self, vector, handler):
+        if not 0 <= vector < 256:
+            raise ValueError(f"an interrupt vector of {vector} is not from 0 to 255")
+        cdef void *call = NULL
+        cdef void *given = NULL
+        if handler is not None:
+            call = PyCapsule_GetPointer(handler, HANDLER)
+            given = PyCapsule_GetContext(handler)
+        if vx_cpu_handle(self.c, vector, <vx_handler>call, given) < 0:
+            raise MemoryError("no room for handlers")
+        if self._handlers is None:
+            self._handlers = {}
+        self._handlers[vector] = handler  # stays alive as long as it may be called
 
     def run(self, long long quantum_us=10_000):
         cdef Trap trap = self._trap

@@ -101,6 +101,14 @@ cdef extern from "vx.h" nogil:
         uint32_t number
         uint32_t address
         int write
+    ctypedef int (*vx_handler)(vx_cpu *, void *)
+    struct vx_api:
+        uint8_t *store
+        vx_mapping *(*memory_find)(vx_memory *, uint32_t)
+        void (*fpu_save)(vx_cpu *)
+    int vx_cpu_handle(vx_cpu *, int vector, vx_handler, void *arg)
+    uint8_t *vx_store
+    void vx_fpu_save(vx_cpu *)
     struct vx_cpu:
         uint32_t reg[8]
         uint32_t eflags

@@ -46,11 +46,16 @@ def guest_folder(library, tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture
-def run_guest(guest_folder) -> Iterator[Callable[..., Result]]:
-    """run_guest(argv, stdin=b"", memory=None, during=None) -> Result, in a kernel of its own."""
+@pytest.fixture(params=[True, False], ids=["C", "Python"])
+def run_guest(request, guest_folder, monkeypatch) -> Iterator[Callable[..., Result]]:
+    """run_guest(argv, stdin=b"", memory=None, during=None) -> Result, in a kernel of its own.
+
+    Once with the hot system calls answered in C, and once all of them in Python.
+    """
+    from vx9.kernel.host import Host
     from vx9.kernel.kernel import Kernel
 
+    monkeypatch.setattr(Host, "fast", request.param)
     kernels = []
 
     def run(argv: Sequence[str], stdin: bytes = b"", memory: int | None = None,

@@ -43,7 +43,7 @@ def test_each_argument_at_its_limits(call, guest, kernel):
             kernel.sched.drain()
             assert p.dead, (call.name, args)
             assert kernel.errors == 0, (call.name, args)
-    assert not victim.dead and not kernel.semaphores._queues and not victim.rgrp.waiting
+    assert not victim.dead and not kernel.semaphores.queues and not victim.rgrp.waiting
 
 
 def neighbour(g):

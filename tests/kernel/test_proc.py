@@ -201,7 +201,7 @@ def test_a_note_breaks_every_wait(run):
             p.kernel.sched.after(5, lambda: note.post(p, "a", NoteKind.USER))
             assert (yield from g.fails(*call)) == "interrupted"
             yield from g.call("noted", 0)
-        assert not p.rgrp.waiting and not p.kernel.semaphores._queues
+        assert not p.rgrp.waiting and not p.kernel.semaphores.queues
         yield from leave(g)
 
     assert run(script).exit.status == ""

@@ -28,7 +28,7 @@ def tree(tmp_path_factory) -> Path:
     copy = tmp_path_factory.mktemp("with blanks") / "the source tree"
     shutil.copytree(TOP, copy, ignore=shutil.ignore_patterns(
         ".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", "*.so", "bin", ".*_cache",
-        "insns.inc", "_core.c"))
+        "insns.inc", "_core.c", "_fast.c"))
     return copy
 
 
@@ -57,7 +57,7 @@ def test_the_sdist_has_all_sources_and_nothing_built(dist):
                  ".ci/prepare", "userland/guest/guest.ld", "userland/guest/cmd/hello.c", "LICENSE",
                  "tests/conftest.py", "docs/vx9.md"):
         assert name in names, f"{name} is not in the sdist"
-    built = [name for name in names if name.endswith((".so", ".o", ".pyc", "_core.c", "insns.inc"))
+    built = [name for name in names if name.endswith((".so", ".o", ".pyc", "_core.c", "_fast.c", "insns.inc"))
              or name.startswith("images/bin/")]
     assert not built
 
@@ -66,7 +66,7 @@ def test_the_wheel_has_the_extension_and_the_guest_programs(dist):
     [wheel] = dist.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    for name in ("vx9/__init__.py", "vx9/kernel/syscalls.tab", "vx9/vxcore/_core.pyi", "vx9/images/bin/386/hello",
+    for name in ("vx9/__init__.py", "vx9/kernel/syscalls.tab", "vx9/kernel/_fast.pyi", "vx9/vxcore/_core.pyi", "vx9/images/bin/386/hello",
                  "vx9/userland/bench/sha256.c", "vx9/userland/guest/guest.ld"):
         assert name in names, f"{name} is not in the wheel"
     assert any(name.startswith("vx9/vxcore/_core.") and name.endswith(".so") for name in names)

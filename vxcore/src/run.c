@@ -79,6 +79,16 @@ vx_cpu_free(struct vx_cpu *c)
     free(c);
 }
 
+int
+vx_cpu_handle(struct vx_cpu *c, int vector, vx_handler call, void *arg)
+{
+    if (c->handlers == NULL && (c->handlers = calloc(256, sizeof *c->handlers)) == NULL)
+        return -ENOMEM;
+    c->handlers[vector].call = call;
+    c->handlers[vector].arg = arg;
+    return 0;
+}
+
 /* A guest got out of its segments or its translation.  Nothing can be trusted any more. */
 static void
 escaped(struct vx_cpu *c)
@@ -496,10 +506,8 @@ count_down(struct vx_cpu *c, void *arg)
 uint64_t
 vx_bench_traps(struct vx_cpu *c, int vector, uint64_t count)
 {
-    if (c->handlers == NULL && (c->handlers = calloc(256, sizeof *c->handlers)) == NULL)
+    if (vx_cpu_handle(c, vector, count_down, &count) < 0)
         return 0;
-    c->handlers[vector].call = count_down;
-    c->handlers[vector].arg = &count;
     struct timespec from, to;
     clock_gettime(CLOCK_MONOTONIC, &from);
     int err;

@@ -434,6 +434,14 @@ struct vx_cpu {
     } *handlers;                /* 256, or 0 */
 };
 
+/* ---- what handlers of other modules call: the capsule vx9.vxcore._core.API ---- */
+
+struct vx_api {
+    uint8_t *store;
+    struct vx_mapping *(*memory_find)(struct vx_memory *, uint32_t address);
+    void (*fpu_save)(struct vx_cpu *);
+};
+
 /* ---- the lock (lock.c) ---- */
 
 extern uint32_t vx_lock;
@@ -477,6 +485,8 @@ struct vx_cpu *vx_cpu_new(void);
 void vx_cpu_free(struct vx_cpu *);
 void vx_cpu_reset_fpu(struct vx_cpu *);
 void vx_cpu_interrupt(struct vx_cpu *);   /* from any thread, no lock */
+/* Have interrupt vector answered by a C function; NULL: by who called run.  -ENOMEM. */
+int vx_cpu_handle(struct vx_cpu *, int vector, vx_handler, void *arg);
 /* Run until a trap, for at most ticks timer ticks.  Fills c->trap. 0 or a negative errno. */
 int vx_run(struct vx_cpu *, int ticks);
 enum { VX_TICK_US = 2000 };
