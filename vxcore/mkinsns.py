@@ -28,7 +28,11 @@ LOADS: Final = {"pop", "popa", "enter", "leave", "xlat", "lods", "scas", "movs",
 STORES: Final = {"push", "pusha", "enter", "maskmov", "stos", "movs"}
 # How a row's flags are called in C, and which attribute sets them.
 FLAGS: Final = "modrm lock o16 dropf3 pad cs hint notrack bits memory absolute signed".split()
-ATTRIBUTES: Final = {"fp"} | set(FLAGS[1:9]) | set(ACCESS) | set(IMPLICIT[1:9]) | {"rep", "repz"}
+ATTRIBUTES: Final = (
+    {"fp", "ecx", "sets", "rep", "repz"} | set(FLAGS[1:9]) | set(ACCESS) | set(IMPLICIT[1:9])
+)
+# Where an instruction may name a general register, and what it may do to ECX besides.
+GENERAL: Final = "reg reg8 rm rm8 opcode opcode8 implicit setreg setrm setopcode".split()
 IMMEDIATES: Final = {  # bytes: with 32-bit operands, with 16-bit operands
     "": (0, 0), "Ib": (1, 1), "Ibs": (1, 1), "Iw": (2, 2), "Iz": (4, 2), "Jb": (1, 1),
     "Jz": (4, 4), "IwIb": (3, 3),
@@ -199,6 +203,19 @@ class Row:
         access = self.access()
         return ["memory"] + ["load"] * (access & 1) + ["store"] * (access >> 1)
 
+    def general(self) -> list[str]:
+        """How general registers are named: the C flags without G_."""
+        does = {"implicit"} if "ecx" in self.attributes or "CL" in self.operands else set()
+        places = {"G": "reg", "E": "rm", "R": "rm", "Z": "opcode"}
+        for operand in self.operands:
+            if place := places.get(self.kind(operand)):
+                does |= {place, place + "8"} if operand[1:] == "b" else {place}
+        if "sets" in self.attributes:
+            if self.kind(self.operands[0]) not in places:
+                self.fail("sets no register")
+            does |= {"set" + places[self.kind(self.operands[0])]}
+        return [flag for flag in GENERAL if flag in does]
+
     def check(self) -> None:
         """Refuse what the columns' definition does not allow."""
         if self.prefix not in {"-", "66", "F3", "F2"}:
@@ -224,7 +241,7 @@ class Row:
         sizes = {o[1:] for o in self.operands if self.kind(o) not in ("", "J")}
         if sizes & {"v", "z", "a", "env", "sav"} and "o16" not in self.attributes:
             self.fail("operands of two sizes need o16")
-        for part in (self.cells, self.selects, self.flags, self.access, self.size):
+        for part in (self.cells, self.selects, self.flags, self.access, self.size, self.general):
             part()
 
 
@@ -376,6 +393,7 @@ def c_tables(table: list[Row]) -> str:
     out.append("#else\n")
     out.append(_enum("implicit", "IMPLICIT_", IMPLICIT))
     out.append(_bits("", "R_", FLAGS))
+    out.append(_bits("", "G_", GENERAL))
     out.append(f"enum {{ NROW = {len(table) + 1}, MOD3 = {MOD3} }};\n")
     out.append(_shifts("ENTRY_", ENTRY))
     out.append("static const struct row table[NROW] = {\n    {.flags = 0},")
@@ -392,7 +410,8 @@ def c_tables(table: list[Row]) -> str:
             f"    {{{{{', '.join(known)}}},"
             f" {_or('R_', [f for f in FLAGS if f in row.flags()])},"
             f" VX_F_{row.feature.upper()}, {size}, {size16}, {tables.instead.get(number, 0)},"
-            f" IMPLICIT_{row.implicit().upper()}, {_or('VX_', row.when_memory())}}},"
+            f" IMPLICIT_{row.implicit().upper()}, {_or('VX_', row.when_memory())},"
+            f" {_or('G_', row.general())}}},"
         )
     out.append("};\n\nstatic const char *const names[NROW] = {\n    \"\",")
     out += [f"    \"{row.name}\"," for row in table]

@@ -79,9 +79,10 @@ check_translator(const uint8_t *data, size_t size, uint8_t how, uint8_t start)
         /* All that it would go on to, and each site that learns. */
         for (uint32_t i = 0; i < c->nexit && i < 64; i++) {
             struct vx_exit x = c->exit[i];
-            if (x.kind == VX_X_LINK && vx_cache_find(c, x.eip) == 0)
-                vx_translate(m, c, x.eip, &other, &bad);
-            else if (x.kind == VX_X_INDIRECT)
+            int away = x.arg ? VX_AWAY : VX_HERE;
+            if (x.kind == VX_X_LINK && vx_cache_find(c, x.eip, away) == 0)
+                (away ? vx_translate_away : vx_translate)(m, c, x.eip, &other, &bad);
+            else if (x.kind == VX_X_INDIRECT || x.kind == VX_X_RETURN)
                 CHECK(vx_predict(c, &x, eip, host) == 0);
         }
     }

@@ -135,8 +135,8 @@ translate_all(uint32_t from, uint32_t size)
     int err = 0;
     for (uint32_t at = from; at < from + size && err == 0;) {
         uint64_t before = cache->count.guest_bytes;
-        err = at % 3 ? vx_translate(memory, cache, at, &host, &bad)
-                     : vx_translate_return(memory, cache, at, &host, &bad);
+        err = (at % 3 == 0 ? vx_translate_return : at % 3 == 2 ? vx_translate_away : vx_translate)
+              (memory, cache, at, &host, &bad);
         if (err == -EFAULT)
             break;
         first = first ? first : host;
@@ -146,14 +146,14 @@ translate_all(uint32_t from, uint32_t size)
         err = 0;
     for (uint32_t i = 0; i < cache->nexit && err == 0; i++) {
         struct vx_exit x = cache->exit[i];
-        uint32_t to = x.kind == VX_X_LINK ? vx_cache_find(cache, x.eip) : first;
+        uint32_t to = x.kind == VX_X_LINK ? vx_cache_find(cache, x.eip, x.arg ? VX_AWAY : VX_HERE) : first;
         if (x.kind == VX_X_LINK && to)
             err = vx_cache_patch(cache, x.site, to - (x.site + 4));
-        if (x.kind == VX_X_INDIRECT && i % 2)
+        if ((x.kind == VX_X_INDIRECT || x.kind == VX_X_RETURN) && i % 2)
             err = vx_predict(cache, &x, from, to);
     }
     for (uint32_t i = 0; i < 64 && err == 0; i++)
-        if ((host = vx_cache_find(cache, from + i)))
+        if ((host = vx_cache_find(cache, from + i, VX_HERE)))
             err = vx_landing(cache, from + i, host, i % 2);
     return err;
 }

@@ -123,9 +123,9 @@ SEEDS = (
     seed("the bound of 32 bits", "ffe0", TRANSLATE,
          "    BYTES(e, 0x0f, 0xb7, 0xc9);         /* movzx cx, ecx */\n"
          "    put_table_jump(e, 0);\n"
-         "    put_exit(e, &(struct vx_exit){.kind = VX_X_INDIRECT, .site = e->base + site});",
+         "    put_exit(e, &(struct vx_exit){.kind = VX_X_INDIRECT, .site = site});",
          "BYTES(e, 0x8b, 0xc9); put_table_jump(e, 0); put_exit(e, &(struct vx_exit){.kind = "
-         "VX_X_INDIRECT, .site = e->base + site});"),
+         "VX_X_INDIRECT, .site = site});"),
     seed("ecx is kept where it should not be", "c3", TRANSLATE,
          "put_gs(e, 0x89, ECX, «offset»)", "offset + 0x100"),
     seed("FS instead of GS", "c3", TRANSLATE,
@@ -139,7 +139,7 @@ SEEDS = (
     seed("a block is laid over the one before", "-", CACHE,
          "«(k->used + align - 1) & ~(align - 1)»", "k->used & ~(align - 1)"),
     seed("the map of entries is off", "89d8c3", TRANSLATE,
-         "vx_cache_enter(e->cache, eip, «e->base + s->host»)", "e->base + s->host + 1"),
+         "vx_cache_enter(e->cache, eip, away, «e->base + s->host»)", "e->base + s->host + 1"),
     seed("a table entry is off", "c3c3c3", TRANSLATE,
          "e->landing = «e->n»;\n    record(e, 0, VX_FORWARD)", "e->n + 1"),
     seed("a link patches the wrong bytes", "-", TRANSLATE,
@@ -147,8 +147,8 @@ SEEDS = (
     seed("a prediction patches the wrong bytes", "ffe0ffe0ffe0", TRANSLATE,
          "vx_cache_patch(c, «site + SITE_HIT», host", "site + SITE_HIT + 1"),
     seed("a failed prediction goes into a sequence", "ffe0ffe0ffe0", TRANSLATE,
-         "vx_cache_patch_byte(c, site + SITE_OTHER, «SITE_TABLE - (SITE_OTHER + 1)»)",
-         "SITE_TABLE - (SITE_OTHER + 1) + 8"),
+         "vx_cache_patch_byte(c, site + SITE_OTHER, «(uint8_t)table»)",
+         "(uint8_t)(table + 8)"),
     seed("a prediction misses its target", "ffe0ffe0ffe0", TRANSLATE,
          "«host - (site + SITE_HIT + 4)»", "host - (site + SITE_HIT + 1)"),
 )

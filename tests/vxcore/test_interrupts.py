@@ -22,7 +22,8 @@ def every_transfer() -> Batch:
     """One program with every kind of transfer, each met cold, warm and with changed targets.
 
     A and B are 64 KiB apart, and so are the places they are returned to: these share places in
-    the core's tables.
+    the core's tables.  f is called from elsewhere first, because the returns of its two
+    translations learn one target each.
     """
     counter, far = DATA + 0xD00, 0x10000
     text = bytearray(far + 0x400)
@@ -47,7 +48,7 @@ def every_transfer() -> Batch:
     at = put(0, "c705 =counter 04000000")
     assert at == places["top"]
     at = put(at, """
-        e8 >A  e8 >B  e8 >A
+        e8 >f  e8 >f  e8 >A  e8 >B  e8 >A
         a1 =counter 83e001 c1e010 bb =A 01c3  53 ffd3  5b ffd3
         6a01 6a02 e8 >drop  6a01 6a02 b9 =A 51 e8 >drop
         a3 =table 891d =table ff15 =table

@@ -311,16 +311,17 @@ hash(uint32_t eip)
 }
 
 uint32_t
-vx_cache_find(struct vx_cache *c, uint32_t eip)
+vx_cache_find(struct vx_cache *c, uint32_t eip, int away)
 {
     c->count.lookups++;
-    if (c->capentry == 0)
+    if (c->capentry == 0 || eip >= VX_AWAY)
         return 0;
-    for (uint32_t i = hash(eip);; i++) {
+    uint32_t key = eip | (uint32_t)away;
+    for (uint32_t i = hash(key);; i++) {
         struct vx_entry *e = &c->entry[i & (c->capentry - 1)];
         if (e->host == 0)
             return 0;
-        if (e->eip == eip)
+        if (e->eip == key)
             return e->host;
     }
 }
@@ -335,7 +336,7 @@ insert(struct vx_entry *table, uint32_t cap, struct vx_entry new)
 }
 
 static int
-enter(struct vx_cache *c, uint32_t eip, uint32_t host)
+enter(struct vx_cache *c, uint32_t eip, int away, uint32_t host)
 {
     if (2 * (c->nentry + 1) > c->capentry) {
         uint32_t cap = c->capentry ? 2 * c->capentry : 256;
@@ -349,17 +350,17 @@ enter(struct vx_cache *c, uint32_t eip, uint32_t host)
         c->entry = p;
         c->capentry = cap;
     }
-    insert(c->entry, c->capentry, (struct vx_entry){eip, host});
+    insert(c->entry, c->capentry, (struct vx_entry){eip | (uint32_t)away, host});
     c->may_have[eip % VX_TABLE_ENTRIES / 8] |= (uint8_t)(1 << eip % 8);
     c->nentry++;
     return 0;
 }
 
 int
-vx_cache_enter(struct vx_cache *c, uint32_t eip, uint32_t host)
+vx_cache_enter(struct vx_cache *c, uint32_t eip, int away, uint32_t host)
 {
     int err = vx_verify_entry(c, host);
-    return err < 0 ? err : enter(c, eip, host);
+    return err < 0 ? err : enter(c, eip, away, host);
 }
 
 static int
@@ -519,7 +520,7 @@ vx_cache_publish_raw(struct vx_cache *c, uint32_t eip, uint32_t host, const uint
     memcpy(vx_code_view(host), code, count);
     k->used = host + count - VX_CODE_BASE - (uint32_t)c->chunk * VX_CHUNK;
     k->block[k->nblock++] = (struct vx_block){host, host + count, record, c->nrecord - record};
-    return enter(c, eip, host);
+    return enter(c, eip, VX_HERE, host);
 }
 
 const struct vx_record *

@@ -20,6 +20,7 @@ struct row {
     uint16_t instead;    /* the row to take when the feature is not offered, or 0 */
     uint8_t implicit;    /* the accesses that no operand shows */
     uint8_t memory;      /* VX_LOAD and so on, when the operand is memory */
+    uint16_t general;    /* G_: which parts name general registers */
 };
 
 #define KNOWN(action, flags, operand, imm, row, map) \
@@ -294,6 +295,45 @@ vx_insn_name(unsigned row)
 }
 
 enum { EAX = 0, ECX, EDX, EBX, ESP, EBP, ESI, EDI };
+
+/* Is this register ECX?  The byte registers 1 and 5, CL and CH, are parts of it. */
+static unsigned
+is_ecx(unsigned r, unsigned byte)
+{
+    return r == ECX || (byte && r == ECX + 4);
+}
+
+enum vx_use
+vx_insn_ecx(const struct vx_insn *in, const uint8_t *p)
+{
+    const struct row *row = &table[in->row];
+    unsigned general = row->general, modrm = in->modrm ? p[in->modrm] : 0xc0, named = 0;
+    enum { ADDRESS = 1 << 15 };
+
+    if ((general & G_IMPLICIT) ||
+        (row->implicit >= IMPLICIT_LODS && (in->prefix & (VX_P_F3 | VX_P_F2))))
+        return VX_USED;
+    if ((general & G_OPCODE) && is_ecx(in->opcode & 7, general & G_OPCODE8))
+        named |= G_OPCODE;
+    if ((general & G_REG) && is_ecx(modrm >> 3 & 7, general & G_REG8))
+        named |= G_REG;
+    if (modrm >= 0xc0) {
+        if ((general & G_RM) && is_ecx(modrm & 7, general & G_RM8))
+            named |= G_RM;
+    } else if (in->sib) {
+        unsigned sib = p[in->sib];
+
+        if ((sib & 7) == ECX || (sib >> 3 & 7) == ECX)
+            named |= ADDRESS;
+    } else if ((modrm & 7) == ECX) {
+        named |= ADDRESS;
+    }
+    if (named == 0)
+        return VX_UNUSED;
+    int sets = (named == G_OPCODE && (general & G_SETOPCODE)) ||
+               (named == G_REG && (general & G_SETREG)) || (named == G_RM && (general & G_SETRM));
+    return sets && in->operand == 4 ? VX_SET : VX_USED;
+}
 
 /* The address that ModRM gives, or the absolute one; grown: ESP has grown by so much. */
 static uint32_t

@@ -104,6 +104,11 @@ unsigned vx_insn_rebase(const uint8_t *p, unsigned n, uint32_t base, uint8_t out
  */
 unsigned vx_insn_copy(const struct vx_insn *in, const uint8_t *p, uint8_t *out);
 
+/* What a copied instruction does with ECX, or a part of it: nothing; read it; write it whole, and
+ * not read it. */
+enum vx_use { VX_UNUSED, VX_USED, VX_SET };
+enum vx_use vx_insn_ecx(const struct vx_insn *in, const uint8_t *p);
+
 /* The mnemonic of a row, "" when there is no such row. */
 const char *vx_insn_name(unsigned row);
 

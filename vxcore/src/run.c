@@ -274,7 +274,7 @@ choose(struct vx_cpu *c)
 }
 
 static int
-code_for(struct vx_cpu *c, uint32_t *host)
+code_for(struct vx_cpu *c, int away, uint32_t *host)
 {
     int err = choose(c);
     if (err < 0)
@@ -284,8 +284,20 @@ code_for(struct vx_cpu *c, uint32_t *host)
         if (c->cache == c->memory->own)
             return code_by(c, host, vx_translate_once);
     }
-    *host = vx_cache_find(c->cache, c->eip);
-    return *host ? 0 : code_by(c, host, vx_translate);
+    *host = vx_cache_find(c->cache, c->eip, away);
+    return *host ? 0 : code_by(c, host, away ? vx_translate_away : vx_translate);
+}
+
+/* Go on at host, with the registers as they are; ECX may be expected here or away. */
+static void
+go_on(struct vx_cpu *c, uint32_t host)
+{
+    c->resume = host;
+    c->resume_generation = c->cache->generation;
+    c->resume_ecx = c->resume_spill = c->reg[ECX];
+    c->resume_esp = c->reg[ESP];
+    c->resume_target = c->ctl->target;
+    c->resume_exit = c->ctl->exit;
 }
 
 /*
@@ -305,12 +317,7 @@ in_thread_segment(struct vx_cpu *c, uint32_t exit)
         if (err < 0)
             return err == -EAGAIN ? 0 : err;  /* flushed: come again, by another exit */
     }
-    c->resume = host;
-    c->resume_generation = cache->generation;
-    c->resume_ecx = c->reg[ECX];
-    c->resume_esp = c->reg[ESP];
-    c->resume_spill = c->ctl->spill;
-    c->resume_target = c->ctl->target;
+    go_on(c, host);
     return 0;
 }
 
@@ -324,10 +331,13 @@ after_exit(struct vx_cpu *c)
     if (index == VX_EXIT_MISS) {
         c->eip = c->ctl->target;
         c->reg[ECX] = c->ctl->spill;
-        err = code_for(c, &host);
+        err = code_for(c, VX_AWAY, &host);
+        if (err)
+            return err;
+        go_on(c, host);
         vx_fpu_save(c);  /* as for the translator */
         /* Code of one cache knows nothing of another's: such transfers come here each time. */
-        return err || c->cache != cache ? err : vx_landing(cache, c->eip, host, 0);
+        return c->cache != cache ? 0 : vx_landing(cache, c->eip, host, 0);
     }
     if (index == VX_EXIT_RETURN_MISS) {
         c->eip = c->ctl->target;
@@ -335,10 +345,16 @@ after_exit(struct vx_cpu *c)
         err = choose(c);
         if (err < 0 || c->cache != cache)
             return err;
-        host = vx_cache_find(cache, c->eip);
+        host = vx_cache_find(cache, c->eip, VX_AWAY);
+        if (host == 0) {
+            err = code_by(c, &host, vx_translate_return);
+            if (err == 0)
+                go_on(c, host);
+            return err;
+        }
+        go_on(c, host);
         vx_fpu_save(c);
-        return host ? vx_landing(cache, c->eip, host, 1) :
-               code_by(c, &host, vx_translate_return);
+        return vx_landing(cache, c->eip, host, 1);
     }
     if (index >= cache->nexit)
         escaped(c);
@@ -347,20 +363,25 @@ after_exit(struct vx_cpu *c)
     c->eip = x.eip;
     switch (x.kind) {
     case VX_X_LINK:
-        err = code_for(c, &host);
+        if (x.arg)
+            c->reg[ECX] = c->ctl->spill;
+        err = code_for(c, x.arg ? VX_AWAY : VX_HERE, &host);
         if (err)
             return err;
+        go_on(c, host);
         if (c->cache == cache && cache->generation == generation) {
             err = vx_cache_patch(cache, x.site, host - (x.site + 4));
             cache->count.links++;
         }
         return err;
     case VX_X_INDIRECT:
-        c->eip = c->ctl->target;
+    case VX_X_RETURN:
+        c->eip = x.kind == VX_X_RETURN ? c->reg[ECX] : c->ctl->target;
         c->reg[ECX] = c->ctl->spill;
-        err = code_for(c, &host);
+        err = code_for(c, VX_AWAY, &host);
         if (err)
             return err;
+        go_on(c, host);
         if (c->cache == cache && cache->generation == generation)
             err = vx_predict(cache, &x, c->eip, host);
         return err;
@@ -431,7 +452,7 @@ loop(struct vx_cpu *c)
             c->ctl->target = c->resume_target;
             c->ctl->exit = c->resume_exit;
         } else {
-            int err = code_for(c, &c->go.offset);
+            int err = code_for(c, VX_HERE, &c->go.offset);
             if (err)
                 return err < 0 ? err : 0;
         }

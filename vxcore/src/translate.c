@@ -5,8 +5,9 @@
  * Ordinary instructions are copied; transfers are rewritten, so that control stays among
  * fragments; what the decoder does not accept becomes a trap.  Emitted code changes no
  * flag and no register that the guest's own instruction does not, except ecx, which is kept
- * in the control window (spill) while our sequences use it.  Each emitted instruction has a
- * record of how to get from it to the guest's state, so an interrupt may come anywhere.
+ * in the control window (spill) while our sequences use it, and stays away until the guest
+ * names it.  Each emitted instruction has a record of how to get from it to the guest's state,
+ * so an interrupt may come anywhere.
  *
  * Passes: scan (decode a snapshot of the guest's bytes, read once), mark (branches within the
  * fragment), emit, publish.
@@ -42,6 +43,8 @@ struct step {  /* one instruction of the fragment */
     uint8_t head;          /* a branch behind it comes back here: a loop */
     uint8_t entry;         /* some branch of the fragment comes here */
     uint8_t thread;        /* not 0: so many bytes, without its prefix for a thread segment */
+    uint8_t away;          /* ECX is away before it */
+    uint8_t ecx;           /* then: enum vx_use, what it does with ECX */
     uint16_t loop;         /* head: guest bytes of the smallest such loop */
 };
 
@@ -49,6 +52,7 @@ struct fixup {
     uint16_t field;        /* offset of a rel32 */
     int16_t to;            /* step, or -1: */
     uint32_t eip;          /* outside the fragment, not yet translated */
+    int away;              /* for one who comes with ECX away */
 };
 
 struct emitter {
@@ -59,10 +63,12 @@ struct emitter {
     uint32_t landing;      /* offset of the landing, if there is one */
     uint32_t tail;         /* of the field of its jump to the tail */
     int failed;
+    int away;              /* VX_AWAY: ECX is, before what is emitted next */
     int nstep, nfixup;
     uint32_t nrecord;
     int most;              /* steps to take */
     uint32_t end;          /* guest address after the last step */
+    int end_away;          /* VX_AWAY: ECX is, there */
     int open;              /* the last step falls through */
     uint32_t shorter;      /* the guest's form of the last step, than what stands here for it */
     uint8_t guest[MAX_BYTES + 16];
@@ -100,6 +106,13 @@ static void
 record(struct emitter *e, uint32_t eip, int how)
 {
     e->record[e->nrecord++] = (struct vx_record){(uint16_t)e->n, (uint16_t)how, eip};
+}
+
+/* What follows is at the guest's eip, and nothing of it done. */
+static void
+record_at(struct emitter *e, uint32_t eip)
+{
+    record(e, eip, e->away ? VX_BACK : VX_COPY);
 }
 
 static void
@@ -182,15 +195,15 @@ put_exit(struct emitter *e, const struct vx_exit *x)
     BYTES(e, 0x33, 0);
 }
 
-/* A rel32 that goes to a guest address: to its code if there is any, else to a stub. */
+/* A rel32 that goes to a guest address, with ECX as it is: to its code or, yet, to a stub. */
 static void
 put_branch_field(struct emitter *e, uint32_t eip, int step)
 {
-    uint32_t host = step < 0 ? vx_cache_find(e->cache, eip) : 0;
+    uint32_t host = step < 0 ? vx_cache_find(e->cache, eip, e->away) : 0;
     if (host)
         put32(e, host - (e->base + e->n + 4));
     else {
-        e->fixup[e->nfixup++] = (struct fixup){(uint16_t)e->n, (int16_t)step, eip};
+        e->fixup[e->nfixup++] = (struct fixup){(uint16_t)e->n, (int16_t)step, eip, e->away};
         put32(e, 0);
     }
 }
@@ -237,6 +250,33 @@ branches(int action)
     return 0;
 }
 
+static enum vx_use
+use_of_ecx(const struct step *s, const uint8_t *p)
+{
+    if (s->thread)
+        return VX_USED;
+    switch (s->in.action) {
+    case VX_A_JCC:
+    case VX_A_JMP:
+    case VX_A_CALL:
+    case VX_A_RET:
+    case VX_A_RETN:
+        return VX_UNUSED;
+    case VX_A_COPY:
+    case VX_A_JMPR:
+    case VX_A_CALLR:
+        return vx_insn_ecx(&s->in, p);
+    }
+    return VX_USED;        /* whoever deals with it wants it back */
+}
+
+/* ECX is away after it. */
+static int
+leaves_away(const struct step *s)
+{
+    return s->away && s->ecx == VX_UNUSED;
+}
+
 static int
 scan(struct emitter *e, struct vx_memory *m, uint32_t *bad)
 {
@@ -244,14 +284,16 @@ scan(struct emitter *e, struct vx_memory *m, uint32_t *bad)
     uint32_t n = vx_memory_fetch(m, e->eip, e->guest, sizeof e->guest, prot);
     uint32_t at = 0, join_at = 0;
     int join = 0;          /* the step from which on there is code already */
+    int away = e->away;
     e->open = 1;
     while (e->nstep < e->most && at < MAX_BYTES) {
         if (join == 0 && at && vx_cache_may_have(e->cache, e->eip + at) &&
-            vx_cache_find(e->cache, e->eip + at)) {
+            vx_cache_find(e->cache, e->eip + at, away)) {
             join = e->nstep;
             join_at = at;
         }
         if (join && e->nstep - join == MOST_AGAIN) {
+            away = e->step[join].away ? VX_AWAY : VX_HERE;
             e->nstep = join;
             at = join_at;
             break;
@@ -287,6 +329,12 @@ scan(struct emitter *e, struct vx_memory *m, uint32_t *bad)
             s->in.length = 0;
             length = 0;
         }
+        s->away = away != VX_HERE;
+        if (away) {
+            s->ecx = (uint8_t)use_of_ecx(s, e->guest + s->at);
+            if (s->ecx != VX_UNUSED)
+                away = VX_HERE;
+        }
         e->nstep++;
         at += (uint32_t)length;
         if (s->thread || ends_fragment(s->in.action)) {
@@ -297,6 +345,7 @@ scan(struct emitter *e, struct vx_memory *m, uint32_t *bad)
             break;         /* a loop's end: one jump less in the loop is worth its code twice */
     }
     e->end = e->eip + at;
+    e->end_away = away;
     e->cache->count.guest_bytes += at;
     return 0;
 }
@@ -341,8 +390,8 @@ mark(struct emitter *e)
                 hi = mid;
         }
         struct step *t = &e->step[lo];
-        if (lo == e->nstep || t->at != at)
-            continue;  /* into the middle of an instruction: other code */
+        if (lo == e->nstep || t->at != at || t->away != leaves_away(s))
+            continue;  /* into the middle of an instruction, or not for ECX here: other code */
         s->to = (int16_t)lo;
         t->entry = 1;
         if (lo <= i) {
@@ -385,9 +434,9 @@ emit_loop(struct emitter *e, struct step *s)
 {
     keep_together(e, 5);
     BYTES(e, s->in.opcode, 2);
-    record(e, eip_after(e, s), VX_COPY);
+    record_at(e, eip_after(e, s));
     BYTES(e, 0xeb, 5);
-    record(e, branch_target(e, s), VX_COPY);
+    record_at(e, branch_target(e, s));
     put8(e, 0xe9);
     put_branch_field(e, branch_target(e, s), s->to);
 }
@@ -397,23 +446,52 @@ emit_call(struct emitter *e, struct step *s)
 {
     put8(e, 0x68);
     put32(e, eip_after(e, s));
-    record(e, branch_target(e, s), VX_COPY);
+    record_at(e, branch_target(e, s));
     put_jump(e, branch_target(e, s), -1);
 }
 
 /*
- * A return goes through the return table, and the landing that it finds there pops the
- * address and checks it.  The address is read here first, so that a return that faults does so
- * at its own place.
+ * Where control goes by a value, there is an inline cache of one target, compared by LOOP, which
+ * touches no flag.  Its parts are at fixed distances from the displacement of the lea, which is
+ * the site that vx_predict patches.
+ */
+enum { SITE_OTHER = 5, SITE_HIT = 7, SITE_TABLE = 11, SITE_AGAIN = 13 };
+
+/* With the target in ecx; what leaves for the core, to learn, is so many bytes on. */
+static uint32_t
+emit_site(struct emitter *e, uint32_t leave)
+{
+    keep_together(e, 2);
+    BYTES(e, 0x8d, 0x89);               /* lea 1-predicted(ecx), ecx */
+    uint32_t site = e->n;
+    put32(e, 1);
+    BYTES(e, 0xe2, (uint8_t)(leave - (SITE_OTHER + 1)));  /* loop: not it, and none is known yet */
+    put8(e, 0xe9);
+    put32(e, 0);                        /* falls to: */
+    return e->base + site;
+}
+
+/*
+ * A return to elsewhere than its site knows goes through the return table, and the landing that
+ * it finds there pops the address and checks it.
  */
 static void
 emit_return(struct emitter *e, struct step *s)
 {
-    save_ecx(e, SPILL);
-    record(e, eip_of(e, s), VX_BACK);
+    uint32_t eip = eip_of(e, s);
+    if (!s->away)
+        save_ecx(e, SPILL);
+    record(e, eip, VX_BACK);
+    put8(e, 0x59);                      /* pop ecx */
+    record(e, eip, VX_UNPOP);
+    uint32_t site = emit_site(e, SITE_TABLE + 18);
+    BYTES(e, 0x8d, 0x64, 0x24, 0xfc);   /* lea -4(esp), esp */
+    record(e, eip, VX_BACK);
     BYTES(e, 0x8b, 0x0c, 0x24);         /* mov (esp), ecx */
     BYTES(e, 0x0f, 0xb7, 0xc9);         /* movzx cx, ecx */
     put_table_jump(e, 1);
+    record(e, eip, VX_UNPOP);
+    put_exit(e, &(struct vx_exit){.kind = VX_X_RETURN, .site = site});
 }
 
 /* One that drops arguments is rare, and goes the way of jumps. */
@@ -421,7 +499,8 @@ static void
 emit_return_dropping(struct emitter *e, struct step *s)
 {
     uint32_t eip = eip_of(e, s);
-    save_ecx(e, SPILL);
+    if (!s->away)
+        save_ecx(e, SPILL);
     record(e, eip, VX_BACK);
     put8(e, 0x59);                      /* pop ecx */
     record(e, eip, VX_UNPOP);
@@ -433,20 +512,14 @@ emit_return_dropping(struct emitter *e, struct step *s)
     put_table_jump(e, 0);
 }
 
-/*
- * An indirect call or jump has an inline cache of one target, compared as a return's landing
- * does.  The parts are at fixed distances from the displacement of the lea, which is the site
- * that vx_predict patches.
- */
-enum { SITE_OTHER = 5, SITE_HIT = 14, SITE_TABLE = 18, SITE_AGAIN = 20, SITE_EXIT = 35 };
-
 static void
 emit_indirect(struct emitter *e, struct step *s)
 {
     uint32_t eip = eip_of(e, s);
     const uint8_t *p = e->guest + s->at;
     unsigned modrm = s->in.modrm;       /* mov takes the same operand bytes */
-    save_ecx(e, SPILL);
+    if (!s->away)
+        save_ecx(e, SPILL);
     record(e, eip, VX_BACK);
     put8(e, 0x8b);
     put8(e, (p[modrm] & 0xc7) | ECX << 3);
@@ -457,19 +530,12 @@ emit_indirect(struct emitter *e, struct step *s)
         put32(e, eip_after(e, s));
     }
     record(e, eip, VX_FORWARD);
-    keep_together(e, 2);
-    BYTES(e, 0x8d, 0x89);               /* lea 1-predicted(ecx), ecx */
-    uint32_t site = e->n;
-    put32(e, 1);
-    BYTES(e, 0xe2, SITE_EXIT - (SITE_OTHER + 1));  /* loop: not it, and nothing learned yet */
-    load_ecx(e, SPILL);
-    put8(e, 0xe9);
-    put32(e, 0);                        /* falls to: */
+    uint32_t site = emit_site(e, SITE_TABLE + 17);
     BYTES(e, 0x8d, 0x89);               /* lea predicted(ecx), ecx: the target again */
     put32(e, 0);
     BYTES(e, 0x0f, 0xb7, 0xc9);         /* movzx cx, ecx */
     put_table_jump(e, 0);
-    put_exit(e, &(struct vx_exit){.kind = VX_X_INDIRECT, .site = e->base + site});
+    put_exit(e, &(struct vx_exit){.kind = VX_X_INDIRECT, .site = site});
 }
 
 static void
@@ -493,10 +559,17 @@ emit_step(struct emitter *e, struct step *s)
 {
     const uint8_t *p = e->guest + s->at;
     uint32_t eip = eip_of(e, s), after = eip_after(e, s);
-    record(e, eip, VX_COPY);
+    e->away = s->away ? VX_AWAY : VX_HERE;
+    record_at(e, eip);
     if (s->head)
         align(e, head_alignment(s));
     s->host = (uint16_t)e->n;
+    if (s->away && s->ecx == VX_USED) {
+        load_ecx(e, SPILL);
+        record(e, eip, VX_COPY);
+    }
+    if (!leaves_away(s))
+        e->away = VX_HERE;
     if (s->thread) {
         emit_thread(e, s);
         return;
@@ -573,7 +646,8 @@ emit(struct emitter *e)
     for (int i = 0; i < e->nstep; i++)
         emit_step(e, &e->step[i]);
     if (e->open) {
-        record(e, e->end, VX_COPY);
+        e->away = e->end_away;
+        record_at(e, e->end);
         put_jump(e, e->end, -1);
     }
     for (int i = 0; i < e->nfixup; i++) {
@@ -582,9 +656,10 @@ emit(struct emitter *e)
         if (f->to >= 0)
             to = e->step[f->to].host;
         else {
-            record(e, f->eip, VX_COPY);
-            put_exit(e, &(struct vx_exit){.kind = VX_X_LINK, .eip = f->eip,
-                                          .site = e->base + f->field});
+            e->away = f->away;
+            record_at(e, f->eip);
+            put_exit(e, &(struct vx_exit){.kind = VX_X_LINK, .arg = f->away != VX_HERE,
+                                          .eip = f->eip, .site = e->base + f->field});
         }
         uint32_t rel = to - (f->field + 4u);
         memcpy(e->code + f->field, &rel, 4);
@@ -609,8 +684,9 @@ publish(struct emitter *e)
     for (int i = 0; i < e->nstep && err == 0; i++) {
         struct step *s = &e->step[i];
         uint32_t eip = eip_of(e, s);
-        if (i == 0 || (s->entry && !vx_cache_find(e->cache, eip)))
-            err = vx_cache_enter(e->cache, eip, e->base + s->host);
+        int away = s->away ? VX_AWAY : VX_HERE;
+        if (i == 0 || (s->entry && !vx_cache_find(e->cache, eip, away)))
+            err = vx_cache_enter(e->cache, eip, away, e->base + s->host);
     }
     return err;
 }
@@ -634,7 +710,6 @@ emit_landing(struct emitter *e, uint32_t eip)
     put32(e, 0u - eip);
     BYTES(e, 0xe3, 5, 0xe9);            /* jecxz mine; jmp */
     put32(e, e->cache->jump[eip % VX_TABLE_ENTRIES] - (e->base + e->n + 4));
-    load_ecx(e, SPILL);
 }
 
 static void
@@ -654,8 +729,7 @@ emit_return_landing(struct emitter *e, uint32_t eip)
     put32(e, 1 - eip);
     record(e, eip - 1, VX_RETURNED);
     BYTES(e, 0xe2, (uint8_t)(other - (e->n + 2)));  /* loop other */
-    record(e, eip, VX_RETURNED);        /* ecx is 0 */
-    load_ecx(e, SPILL);
+    record(e, eip, VX_BACK);
 }
 
 /* What a return's landing does with another's target, out of the way of what is run. */
@@ -675,9 +749,10 @@ emit_tail(struct emitter *e, uint32_t eip)
 }
 
 static void
-begin(struct emitter *e, struct vx_cache *c, uint32_t eip)
+begin(struct emitter *e, struct vx_cache *c, uint32_t eip, int away)
 {
     e->cache = c;
+    e->away = away;
     e->eip = eip;
     e->n = 0;
     e->failed = e->nstep = e->nfixup = 0;
@@ -700,11 +775,11 @@ scan_writable(struct emitter *e, struct vx_memory *m, uint32_t *bad)
 
 /* With MOST_ROOM in the cache, so that nothing in here waits for other threads. */
 static int
-build(struct vx_memory *m, struct vx_cache *c, uint32_t eip, int landing, uint32_t *host,
-          uint32_t *bad)
+build(struct vx_memory *m, struct vx_cache *c, uint32_t eip, int away, int landing,
+      uint32_t *host, uint32_t *bad)
 {
     struct emitter *e = &emitter;
-    begin(e, c, eip);
+    begin(e, c, eip, away);
     int err = (c == m->own ? scan_writable : scan)(e, m, bad);
     if (err < 0)
         return err;
@@ -739,8 +814,8 @@ build(struct vx_memory *m, struct vx_cache *c, uint32_t eip, int landing, uint32
  * first: stopping guests, and making room.
  */
 static int
-translate(struct vx_memory *m, struct vx_cache *c, uint32_t eip, int landing, uint32_t *host,
-          uint32_t *bad)
+translate(struct vx_memory *m, struct vx_cache *c, uint32_t eip, int away, int landing,
+          uint32_t *host, uint32_t *bad)
 {
     uint32_t base;
     int writable = c == m->own;
@@ -748,7 +823,7 @@ translate(struct vx_memory *m, struct vx_cache *c, uint32_t eip, int landing, ui
         vx_stop();
     int err = vx_cache_room(c, MOST_ROOM, LINE, &base);
     if (err == 0)
-        err = build(m, c, eip, landing, host, bad);
+        err = build(m, c, eip, away, landing, host, bad);
     if (writable)
         vx_go();
     return err;
@@ -757,7 +832,14 @@ translate(struct vx_memory *m, struct vx_cache *c, uint32_t eip, int landing, ui
 int
 vx_translate(struct vx_memory *m, struct vx_cache *c, uint32_t eip, uint32_t *host, uint32_t *bad)
 {
-    return translate(m, c, eip, 0, host, bad);
+    return translate(m, c, eip, VX_HERE, 0, host, bad);
+}
+
+int
+vx_translate_away(struct vx_memory *m, struct vx_cache *c, uint32_t eip, uint32_t *host,
+                  uint32_t *bad)
+{
+    return translate(m, c, eip, VX_AWAY, 0, host, bad);
 }
 
 int
@@ -769,7 +851,7 @@ vx_translate_once(struct vx_memory *m, struct vx_cache *c, uint32_t eip, uint32_
     int err = vx_cache_room(c, 2 * INSN_ROOM, FRAGMENT_ALIGN, &base);
     if (err < 0)
         return err;
-    begin(e, c, eip);
+    begin(e, c, eip, VX_HERE);
     e->base = base;
     e->most = 1;
     err = scan(e, m, bad);
@@ -799,7 +881,7 @@ vx_translate_thread(struct vx_cache *c, uint32_t exit, uint32_t base, uint32_t *
         return -EAGAIN;
     if (err < 0)
         return err;
-    begin(e, c, x.eip);
+    begin(e, c, x.eip, VX_HERE);
     e->base = at;
     struct step *s = &e->step[e->nstep++];
     unsigned n = vx_insn_rebase(x.code, x.arg, base, e->guest);
@@ -807,7 +889,8 @@ vx_translate_thread(struct vx_cache *c, uint32_t exit, uint32_t base, uint32_t *
         return -EBADMSG;
     s->at = s->host = 0;
     s->to = -1;
-    s->head = s->entry = s->thread = 0;
+    s->head = s->entry = s->thread = s->away = 0;
+    e->end_away = VX_HERE;
     e->shorter = n - x.length;
     e->end = eip_after(e, s);
     e->open = !ends_fragment(s->in.action);
@@ -821,7 +904,7 @@ int
 vx_translate_return(struct vx_memory *m, struct vx_cache *c, uint32_t eip, uint32_t *host,
                     uint32_t *bad)
 {
-    return translate(m, c, eip, 1, host, bad);
+    return translate(m, c, eip, VX_AWAY, 1, host, bad);
 }
 
 int
@@ -835,7 +918,7 @@ vx_landing(struct vx_cache *c, uint32_t eip, uint32_t host, int back)
         return 0;  /* flushed: there will be another miss */
     if (err < 0)
         return err;
-    begin(e, c, eip);
+    begin(e, c, eip, VX_AWAY);
     e->base = base;
     (back ? emit_return_landing : emit_landing)(e, eip);
     put8(e, 0xe9);
@@ -850,15 +933,16 @@ int
 vx_predict(struct vx_cache *c, const struct vx_exit *x, uint32_t eip, uint32_t host)
 {
     uint32_t site = x->site;
+    int leave = (int8_t)*vx_code_view(site + SITE_OTHER), table = SITE_TABLE - (SITE_OTHER + 1);
     /* Once only: another processor may be between the compare and the jump. */
-    if (*vx_code_view(site + SITE_OTHER) != SITE_EXIT - (SITE_OTHER + 1))
+    if (leave == table)
         return 0;
     int err = vx_cache_patch(c, site + SITE_HIT, host - (site + SITE_HIT + 4));
-    if (err == 0)
+    if (err == 0 && x->kind == VX_X_INDIRECT)
         err = vx_cache_patch(c, site + SITE_AGAIN, eip);
     if (err == 0)
         err = vx_cache_patch(c, site, 1 - eip);
     if (err == 0)
-        err = vx_cache_patch_byte(c, site + SITE_OTHER, SITE_TABLE - (SITE_OTHER + 1));
+        err = vx_cache_patch_byte(c, site + SITE_OTHER, (uint8_t)table);
     return err;
 }

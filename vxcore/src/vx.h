@@ -196,8 +196,9 @@ struct vx_block {
 };
 
 enum vx_exit_kind {
-    VX_X_LINK,      /* a direct branch: site is its rel32 */
+    VX_X_LINK,      /* a direct branch: site is its rel32, arg not 0: ECX is away */
     VX_X_INDIRECT,  /* an indirect branch not yet predicted: site is its inline cache */
+    VX_X_RETURN,    /* the same for a return; the target is in ecx */
     VX_X_INT,       /* int n */
     VX_X_TRAP,      /* a trap of kind arg */
     VX_X_EMULATE,   /* emulate code[] in C */
@@ -221,10 +222,16 @@ struct vx_chunk {
 };
 enum { VX_CHUNK = 1 << 20, VX_NCHUNK = VX_CODE_SIZE / VX_CHUNK };
 
+/*
+ * A guest address can have two translations: one to come to with ECX in its register, one with
+ * ECX away, in the control window (spill).  Returns and indirect transfers leave it away, and it
+ * comes back when an instruction names it; most code that is returned to never does.
+ */
 struct vx_entry {
-    uint32_t eip;   /* guest address; slot is empty when host is 0 */
+    uint32_t eip;   /* guest address, and VX_AWAY; slot is empty when host is 0 */
     uint32_t host;
 };
+enum { VX_HERE = 0, VX_AWAY = 1 << 30 };  /* no guest has addresses that high */
 
 /* What the instruction of a VX_X_THREAD exit is with one base; empty when host is 0. */
 struct vx_thread_code {
@@ -273,13 +280,14 @@ void vx_cache_flush(struct vx_cache *);
 /* Set an entry of its jump or its return table. */
 int vx_cache_set(struct vx_cache *, uint32_t eip, int back, uint32_t host);
 int vx_cache_activate(struct vx_cache *);  /* give it a jump table */
-uint32_t vx_cache_find(struct vx_cache *, uint32_t eip);  /* host address, or 0 */
+/* The host address, or 0; away is VX_HERE or VX_AWAY. */
+uint32_t vx_cache_find(struct vx_cache *, uint32_t eip, int away);
 static inline int
 vx_cache_may_have(const struct vx_cache *c, uint32_t eip)  /* 0: it has not */
 {
     return c->may_have[eip % VX_TABLE_ENTRIES / 8] >> eip % 8 & 1;
 }
-int vx_cache_enter(struct vx_cache *, uint32_t eip, uint32_t host);
+int vx_cache_enter(struct vx_cache *, uint32_t eip, int away, uint32_t host);
 /* Room for count bytes of code at *host, or -ENOSPC: flushed instead, start over. */
 int vx_cache_room(struct vx_cache *, uint32_t count, uint32_t align, uint32_t *host);
 int vx_cache_exit(struct vx_cache *, const struct vx_exit *);  /* its index, or -ENOMEM */
@@ -334,13 +342,16 @@ uint64_t vx_bench_translate(struct vx_memory *, uint32_t from, uint32_t to, int 
  */
 int vx_translate(struct vx_memory *, struct vx_cache *, uint32_t eip, uint32_t *host,
                  uint32_t *bad);
+/* The same for a place that is come to with ECX away. */
+int vx_translate_away(struct vx_memory *, struct vx_cache *, uint32_t eip, uint32_t *host,
+                      uint32_t *bad);
 /*
  * The instruction at eip alone, for this once: neither entered in the cache nor watched.  It is
  * one that writes to a page that holds the code it is part of.
  */
 int vx_translate_once(struct vx_memory *, struct vx_cache *, uint32_t eip, uint32_t *host,
                       uint32_t *bad);
-/* The same for a place that is returned to: with a landing, in the return table. */
+/* The same for a place that is returned to: ECX away, with a landing, in the return table. */
 int vx_translate_return(struct vx_memory *, struct vx_cache *, uint32_t eip, uint32_t *host,
                         uint32_t *bad);
 /*
@@ -348,7 +359,7 @@ int vx_translate_return(struct vx_memory *, struct vx_cache *, uint32_t eip, uin
  * to what follows.  -EAGAIN: the cache was full and is flushed, the exit with it; -ENOMEM.
  */
 int vx_translate_thread(struct vx_cache *, uint32_t exit, uint32_t base, uint32_t *host);
-/* Put eip into the jump or the return table, so that indirect transfers find host. */
+/* Put eip into the jump or the return table, so that they find host, to which ECX comes away. */
 int vx_landing(struct vx_cache *, uint32_t eip, uint32_t host, int back);
 /* Teach the inline cache at site. */
 int vx_predict(struct vx_cache *, const struct vx_exit *, uint32_t eip, uint32_t host);

@@ -439,7 +439,7 @@ vx_selftest_registers(struct vx_cpu *c)
     uint64_t after[4] = {0};
     if (m == NULL || m->slot == NULL || m->slot->layout != vx_layout)
         return -EINVAL;
-    c->go.offset = vx_cache_find(m->cache, c->eip);
+    c->go.offset = vx_cache_find(m->cache, c->eip, VX_HERE);
     if (c->go.offset == 0)
         return -EINVAL;
     c->pending = 0;
