@@ -51,10 +51,10 @@ BINDS: Final = (
     ("#d",    "/fd",   MREPL),
     ("#p",    "/proc", MREPL),
     ("#s",    "/srv",  MREPL | MCREATE),
-    ("#Rtmp", "/tmp",  MREPL | MCREATE),
-)
     ("#I",    "/net",  MREPL),
     ("#N",    "/net",  MAFTER),
+    ("#Rtmp", "/tmp",  MREPL | MCREATE),
+)
 # fmt: on
 
 
