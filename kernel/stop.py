@@ -117,12 +117,9 @@ class CallStop:
         result: Any = -1
         failure: Exception | None = None
         try:
-            if self.inner is not None:
-                result = await self.inner.call(p, call, args)
-            else:
-                result = call.handler(p, *args)  # type: ignore[misc]
-                if type(result) is not int:
-                    result = await result
+            made = self.inner.call(p, call, args) if self.inner is not None else \
+                call.handler(p, *args)  # type: ignore[misc]
+            result = made if type(made) is int else await made
         except (PlanError, MemoryFault, OddAddress) as error:
             failure = error
         if p.procctl is ProcCtl.TRACESYSCALL:
