@@ -15,6 +15,7 @@ ALL = 0xFFFFFFFF
 UP_TO_SSE3 = 0x3F
 SHORT, UD, PRIV = 0, -1, -2
 FP, LOAD, STORE, STACK, MEMORY = 1, 2, 4, 8, 16
+UNUSED, USED, SET = range(3)
 
 
 def _load() -> ModuleType:
@@ -82,6 +83,12 @@ class Decoder:
         out = ctypes.create_string_buffer(32)
         count = self._lib.vx_insn_copy(ctypes.byref(insn), code, out)
         return out.raw[:count]
+
+    def ecx(self, code: bytes) -> int:
+        """What the instruction in code does with ECX: enum vx_use."""
+        answer, insn = self.decode(code, ALL)
+        assert answer > 0, code.hex()
+        return self._lib.vx_insn_ecx(ctypes.byref(insn), code)
 
     def accesses(self, code: bytes, regs: list[int]) -> list[Access]:
         """The accesses of the instruction in code."""

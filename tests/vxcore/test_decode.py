@@ -25,10 +25,13 @@ from .decoder import (
     MEMORY,
     PRIV,
     ROWS,
+    SET,
     SHORT,
     STACK,
     STORE,
     UD,
+    UNUSED,
+    USED,
     Access,
     Decoder,
     build,
@@ -578,6 +581,38 @@ def test_accesses_are_iceds(decoder: Decoder, iced: ModuleType) -> None:
                 wrong.append((row.line, row.name, code.hex(), got, want))
                 break
     assert not wrong
+
+
+def _iced_ecx(iced: ModuleType, insn: object, info: object) -> int:
+    """The same as vx_insn_ecx, of an instruction of iced's."""
+    parts = {iced.Register.ECX, iced.Register.CX, iced.Register.CL, iced.Register.CH}
+    uses = [u for u in info.info(insn).used_registers() if u.register in parts]
+    if all(u.access in (iced.OpAccess.NONE, iced.OpAccess.NO_MEM_ACCESS) for u in uses):
+        return UNUSED
+    whole = all(u.register == iced.Register.ECX and u.access == iced.OpAccess.WRITE for u in uses)
+    return SET if whole else USED
+
+
+def test_use_of_ecx_is_iceds(decoder: Decoder, iced: ModuleType) -> None:
+    """With all ModRM bytes and some SIB bytes; to call it used when it is not is safe."""
+    info = iced.InstructionInfoFactory()
+    wrong, seen = [], set()
+    for row in ROWS:
+        if row.action not in ("copy", "jmpr", "callr"):
+            continue
+        forms = list(_forms(row, decoder))
+        forms += [b"\xf3" + code for code in forms if row.attributes & {"rep", "repz"}]
+        forms += [code.replace(b"\x24" + TAIL, sib + TAIL) for code in forms
+                  if b"\x24" + TAIL in code for sib in (b"\x0c", b"\x21", b"\x4c")]
+        for code in forms:
+            insn = iced.Decoder(32, code).decode()
+            want, got = _iced_ecx(iced, insn, info), decoder.ecx(code)
+            seen.add(got)
+            if got != want and (got, want) != (USED, SET):
+                wrong.append((row.line, row.name, code.hex(), got, want))
+                break
+    assert not wrong
+    assert seen == {UNUSED, USED, SET}
 
 
 # ---- what compilers emit ----
