@@ -44,6 +44,12 @@ from .server import Fid, FileServer, Refuser
 class Overlay(Layers, Refuser):
     """lower, read-only, under upper."""
 
+    def close(self) -> None:
+        """Give back what the two trees hold of the host."""
+        for server in (self.lower, self.upper):
+            if hasattr(server, "close"):
+                server.close()
+
     # Walking
 
     async def attach(self, uid: str, spec: str) -> Fid:

@@ -18,6 +18,7 @@ from vx9.fs.ninep.server import Session
 from vx9.fs.server import Fid, FileServer, Refuser
 from vx9.kernel import dialect, nsfile
 from vx9.kernel.chan import Chan
+from vx9.kernel.devroot import Root
 from vx9.kernel.devsrv import Srv
 from vx9.kernel.sched import Rendez
 
@@ -28,7 +29,7 @@ NAMESPACE: Final = "lib/namespace"
 SIGNS: Final = ("386/bin", "rc/bin", NAMESPACE)  # one of them makes a folder a Plan 9 tree
 
 ROOT_LINES: Final = """\
-mount -ac #s/boot /root $rootspec
+mount -c #s/boot /root $rootspec
 bind -ac $rootdir /
 """
 DEVICES: Final = """\
@@ -169,11 +170,14 @@ async def _temporary(kernel: Kernel, quiet: nsfile.Builder) -> None:
     try:
         c = await ns.access(boot, "/tmp")
     except PlanError:
-        return  # there is none to bind on
-    covered = c.is_mount_point
-    await c.close()
-    if covered:
-        return
+        root = kernel.devices["/"]
+        assert isinstance(root, Root)
+        root.plant(boot.root.fid, ["tmp"], True)
+    else:
+        covered = c.is_mount_point
+        await c.close()
+        if covered:
+            return
     for line in ("bind -c /usr/$user/tmp /tmp", "bind -c #Rtmp /tmp"):
         failed: list[str] = []
         await nsfile.Builder(kernel, failed.append, quiet.run).carry_out(line, "boot")

@@ -26,7 +26,7 @@ class Host(Refuser):
 
     def __init__(self, numbers: Iterator[int]) -> None:
         self._numbers = numbers
-        self._granted: dict[str, HostFS] = {}
+        self._granted: dict[str, FileServer] = {}
 
     def grant(self, path: str, rw: bool, me: str) -> str:
         """Let path of the host be attached; the name, "#U1".  Raises PlanError."""
@@ -35,10 +35,17 @@ class Host(Refuser):
         self._granted[str(server.dev)] = server
         return f"#U{server.dev}"
 
+    def adopt(self, server: FileServer) -> str:
+        """Have another server among the granted ones; its name."""
+        server.dev = next(self._numbers)
+        self._granted[str(server.dev)] = server
+        return f"#U{server.dev}"
+
     def close(self) -> None:
         """Take all grants back."""
         for server in self._granted.values():
-            server.close()
+            if hasattr(server, "close"):
+                server.close()
         self._granted.clear()
 
     def select(self, spec: str) -> FileServer:

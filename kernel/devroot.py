@@ -16,10 +16,11 @@ from vx9.fs.server import Fid
 
 # fmt: off
 FOLDERS: Final = (
-    "bin", "boot", "dev", "env", "fd", "lib", "mnt", "n", "net", "net.alt", "proc", "root", "srv",
-    "tmp", "usr",
+    "bin", "boot", "dev", "env", "fd", "mnt", "net", "net.alt", "proc", "root", "srv",
 )
 # fmt: on
+# Beside those: where a fresh name space has more to mount on.
+PLACES: Final = ("lib", "n", "tmp", "usr")
 
 
 class Root(DirtabServer):
@@ -28,8 +29,10 @@ class Root(DirtabServer):
     dc = "/"
     name = "root"
 
-    def __init__(self, eve: str = "none", now: Callable[[], int] = lambda: 0) -> None:
-        super().__init__(eve, now, [Row(name, DMDIR | 0o555, rows=()) for name in FOLDERS])
+    def __init__(self, eve: str = "none", now: Callable[[], int] = lambda: 0,
+                 places: Sequence[str] = PLACES) -> None:
+        super().__init__(eve, now, [Row(name, DMDIR | 0o555, rows=())
+                                    for name in sorted((*FOLDERS, *places))])
 
     def plant(self, at: Fid, names: Sequence[str], is_dir: bool) -> None:
         """See to it that the file called names below at is there, and the folders above it."""

@@ -92,6 +92,11 @@ class Srv(Refuser):
         return next((post.name for post in self.posts.values()
                      if post.chan is not None and post.chan.same_file(c)), None)
 
+    def post(self, name: str, owner: str, perm: int, c: Chan) -> None:
+        """Post c, as the kernel itself does."""
+        self._paths += 1
+        self.posts = {name: Post(name, self._paths, owner, perm, c), **self.posts}
+
     async def attach(self, uid: str, spec: str) -> Fid:
         """The folder."""
         return Fid(self._qid(None), uid)

@@ -6,7 +6,7 @@ Source: intro(3), namespace(4).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -23,9 +23,10 @@ from vx9.kernel.devdup import Dup
 from vx9.kernel.devenv import Env
 from vx9.kernel.devhost import Host, Ram
 from vx9.kernel.devip import Ipdev
+from vx9.kernel.devmnt import Mnt
 from vx9.kernel.devpipe import Pipe
 from vx9.kernel.devproc import Devproc
-from vx9.kernel.devroot import Root
+from vx9.kernel.devroot import PLACES, Root
 from vx9.kernel.devsegment import Segments
 from vx9.kernel.devsrv import Srv
 from vx9.kernel.devstdio import Stdio
@@ -67,8 +68,12 @@ class ImageFile(Protocol):
 
 
 def devices(kernel: Kernel, ram_quota: int = RAM_QUOTA, console: Console | None = None,
-            image: Iterable[ImageFile] = ()) -> dict[str, FileServer]:
-    """The servers of a kernel, by letter; image is copied to the memory tree IMAGE."""
+            image: Iterable[ImageFile] = (),
+            places: Sequence[str] = PLACES) -> dict[str, FileServer]:
+    """The servers of a kernel, by letter; image is copied to the memory tree IMAGE.
+
+    places are folders that #/ has besides its own.
+    """
     now, eve = kernel.clock.seconds, kernel.eve
     screen = console if console is not None else Console()
 
@@ -87,7 +92,7 @@ def devices(kernel: Kernel, ram_quota: int = RAM_QUOTA, console: Console | None 
         if file.path.split("/")[1] not in MOUNTED:
             ram.select(IMAGE).put(file.path, file.load() if file.load else b"", file.mode)
     return {
-        "/": Root(eve, now),
+        "/": Root(eve, now, places),
         "c": cons,
         "e": Env(kernel),
         "|": Pipe(eve, now),
@@ -100,14 +105,15 @@ def devices(kernel: Kernel, ram_quota: int = RAM_QUOTA, console: Console | None 
         "N": Cs(kernel),
         "U": Host(numbers),
         "R": ram,
+        "M": Mnt(kernel.sched, numbers),
     }
 
 
 async def first_names(kernel: Kernel) -> None:
     """Make the name space that all programs of the host's start in."""
-    await _bind_all(kernel, MREPL)
     ram, root = kernel.devices["R"], kernel.devices["/"]
     assert isinstance(ram, Ram) and isinstance(root, Root)
+    await _bind_all(kernel, MREPL)
     for name in ram.select(IMAGE).root.children or ():
         root.plant(kernel.boot.root.fid, [name], True)
         await kernel.boot.ns.bind(kernel.boot, f"#R{IMAGE}/{name}", f"/{name}", MREPL | MCREATE)
@@ -117,11 +123,24 @@ async def _bind_all(kernel: Kernel, how: int) -> None:
     boot = kernel.boot
     for what, where, flag in BINDS:
         await boot.ns.bind(boot, what, where, flag)
+    programs = grant_programs(kernel)
+    if programs is not None:
+        await boot.ns.bind(boot, programs, "/bin", how)
+
+
+def grant_programs(kernel: Kernel) -> str | None:
+    """The folder of our own programs, "#U1"; None when they were not built."""
     programs = resources.files("vx9.images").joinpath("bin", "386")
-    if programs.is_dir():
-        device = kernel.devices["U"]
-        assert isinstance(device, Host)
-        await boot.ns.bind(boot, device.grant(str(programs), False, kernel.user), "/bin", how)
+    device = kernel.devices["U"]
+    assert isinstance(device, Host)
+    return device.grant(str(programs), False, kernel.user) if programs.is_dir() else None
+
+
+def adopt(kernel: Kernel, server: FileServer) -> str:
+    """Make a server a device of its own, "#U1", that is closed with the kernel."""
+    device = kernel.devices["U"]
+    assert isinstance(device, Host)
+    return device.adopt(server)
 
 
 async def bind_host(kernel: Kernel, host_dir: str, guest_dir: str, rw: bool) -> None:
@@ -141,11 +160,11 @@ async def bind_host(kernel: Kernel, host_dir: str, guest_dir: str, rw: bool) -> 
     source = await boot.ns.access(boot, sharp)
     is_dir = source.is_dir
     await source.close()
-    await _make_place(kernel, guest_dir, is_dir)
+    await make_place(kernel, guest_dir, is_dir)
     await boot.ns.bind(boot, sharp, guest_dir, MREPL | (create if is_dir else 0))
 
 
-async def _make_place(kernel: Kernel, guest: str, is_dir: bool) -> None:
+async def make_place(kernel: Kernel, guest: str, is_dir: bool) -> None:
     """A file to mount on, made in the root device or in memory where it is not there."""
     boot = kernel.boot
     try:

@@ -55,7 +55,7 @@ class Handle:
 
     def __init__(self, kernel: Kernel, p: Proc) -> None:
         self._kernel = kernel
-        self._proc = p
+        self._proc = self.proc = p
         self._ended: concurrent.futures.Future[ExitStatus] = concurrent.futures.Future()
         self.pid = p.pid
 

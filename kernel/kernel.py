@@ -59,7 +59,9 @@ class Kernel:
 
     def __init__(self, host: Host | None = None, memory: int | None = None, user: str = "glenda",
                  strace: TextIO | None = None, quota: Quota | None = None,
-                 sysname: str = "vx9", dialect: Dialect = VX9, **device_options: Any) -> None:
+                 sysname: str = "vx9", dialect: Dialect = VX9,
+                 first_names: Callable[[Kernel], Awaitable[None]] = devtab.first_names,
+                 **device_options: Any) -> None:
         self.host = host if host is not None else Host()
         self.sched = Scheduler(self.host)
         self.user = self.eve = user
@@ -101,14 +103,18 @@ class Kernel:
         self.boot.env = EnvGroup()
         self.boot.rgrp = RendezGroup()
         self.boot.ns = Namespace(self.devices)
-        self.boot.ns.dialect = dialect
-        self._await(self._first_names())
+        self.speak(dialect)
+        self._await(self._first_names(first_names))
 
-    async def _first_names(self) -> None:
+    def speak(self, dialect: Dialect) -> None:
+        """Be a kernel of that kind from now on."""
+        self.dialect = self.boot.ns.dialect = dialect
+
+    async def _first_names(self, make: Callable[[Kernel], Awaitable[None]]) -> None:
         self.boot.root = await self.boot.ns.attach(self.boot, "#/")
         self.boot.root.path = "/"
         self.boot.dot = self.boot.root.ref()
-        await devtab.first_names(self)
+        await make(self)
 
     # The kernel thread
 
@@ -292,7 +298,8 @@ class Kernel:
 
     async def mount_server(self, p: Proc, c: Chan, auth: Chan | None) -> FileServer:
         """What a process mounts when it mounts c, on which a server speaks 9P."""
-        return await self.mnt.tree(p, c, auth)
+        root: FileServer | None = getattr(c.server, "mounted", None)
+        return root if root is not None else await self.mnt.tree(p, c, auth)
 
     # For the host
 
@@ -349,6 +356,13 @@ class Kernel:
         handle = self._handles[p] = Handle(self, p)
         self.start_proc(p)
         return handle
+
+    async def run(self, argv: Sequence[str]) -> str:
+        """Run a program in the first name space, without input and output; its status."""
+        p = (await self._spawn(list(argv), None, self.boot.dot.path, (None, None, 2), None,
+                               None)).proc
+        await p.exited.sleep(lambda: p.exit is not None)
+        return p.exit.status if p.exit is not None else ""
 
     async def _stream(self, p: Proc, stream: int | Chan | None, fd: int) -> Chan:
         if stream is None:

@@ -38,6 +38,7 @@ from vx9.fs.errors import (
 )
 from vx9.fs.server import FileServer
 from vx9.kernel.chan import Chan, mode_of, open_chan
+from vx9.kernel.waitrec import quote_arg
 from vx9.kernel.walk import Caller, Mount, MountHead, Name, Stuck, Walker
 
 # fmt: off
@@ -89,6 +90,7 @@ class Namespace(Walker):
     def empty(self) -> Namespace:
         """A name space without mounts (RFCNAMEG)."""
         other = Namespace(self.devtab, self._numbers)
+        other.dialect = self.dialect
         other.noattach = self.noattach
         other.denied = self.denied
         return other
@@ -142,7 +144,7 @@ class Namespace(Walker):
         try:
             return await self._cross(p, await self._find(p, n), n)
         except PlanError as error:
-            raise n.blame(error) from None
+            raise n.blame(error, self.dialect) from None
 
     async def dir(self, p: Caller, name: str) -> Chan:
         """The directory of that name, its own mount not crossed: for chdir."""
@@ -154,7 +156,7 @@ class Namespace(Walker):
                 raise PlanError(ENOTDIR)
             return c
         except PlanError as error:
-            raise n.blame(error) from None
+            raise n.blame(error, self.dialect) from None
 
     async def open(self, p: Caller, name: str, mode: int) -> Chan:
         """open(2).  OCEXEC shows in Chan.cexec."""
@@ -170,7 +172,7 @@ class Namespace(Walker):
                 c = await self._cross(p, c, n)
             return await open_chan(p, c, mode)
         except PlanError as error:
-            raise n.blame(error) from None
+            raise n.blame(error, self.dialect) from None
 
     async def create(self, p: Caller, name: str, mode: int, perm: int) -> Chan:
         """create(2): make and open a file; one that exists is opened with OTRUNC instead."""
@@ -198,7 +200,7 @@ class Namespace(Walker):
                 raise PlanError(EEXIST)
             return await open_chan(p, await self._cross(p, c, n), mode | OTRUNC)
         except PlanError as error:
-            raise n.blame(error) from None
+            raise n.blame(error, self.dialect) from None
 
     async def _existing(self, p: Caller, name: Name) -> Chan | None:
         """The file of that name; None when only its last element fails."""
@@ -235,6 +237,7 @@ class Namespace(Walker):
         c.path = f"{c.path}{last}" if c.path == "/" else f"{c.path}/{last}"
         c.depth += 1
         c.mode = mode_of(mode)
+        c.iounit = c.fid.iounit
         c.cexec = bool(mode & OCEXEC)
         return c
 
@@ -297,7 +300,7 @@ class Namespace(Walker):
         try:
             on = await self._find(p, n)
         except PlanError as error:
-            raise n.blame(error) from None
+            raise n.blame(error, self.dialect) from None
         try:
             if new.is_dir != on.is_dir or (flag & MORDER and not on.is_dir):
                 raise PlanError(EMOUNT)
@@ -333,7 +336,7 @@ class Namespace(Walker):
             try:
                 on = await self._find(p, n)
             except PlanError as error:
-                raise n.blame(error) from None
+                raise n.blame(error, self.dialect) from None
             try:
                 dropped = self._uncover(on, source)
             finally:
@@ -366,14 +369,18 @@ class Namespace(Walker):
         mounts = [(m.id, head.frm, m) for table in self._tables.values()
                   for head in table.values() for m in head.mounts]
         lines = []
+        show = quote_arg if self.dialect.quotes_names else str
+        posted = getattr(self.devtab.get("s"), "name_of", lambda c: None)
         for _, frm, m in sorted(mounts, key=lambda row: row[0]):
             flags = "".join(c for c, bit in _LETTERS if m.flag & bit)
             flags = flags and "-" + flags
             if m.to.mchan is None:
-                lines.append(f"bind {flags} {m.to.path} {frm.path}\n")
+                lines.append(f"bind {flags} {show(m.to.path)} {show(frm.path)}\n")
             else:
-                lines.append(f"mount {flags} {m.to.mchan.path} {frm.path} {m.spec}\n")
-        lines.append(f"cd {p.dot.path}\n")
+                name = posted(m.to.mchan)
+                server = f"#s/{name}" if name is not None else m.to.mchan.path
+                lines.append(f"mount {flags} {show(server)} {show(frm.path)} {show(m.spec)}\n")
+        lines.append(f"cd {show(p.dot.path)}\n")
         return lines
 
 

@@ -22,11 +22,11 @@ from vx9.fs.errors import (
     ENOATTACH,
     ENOTDIR,
     PlanError,
-    about,
     quote,
 )
 from vx9.fs.server import Fid, FileServer
 from vx9.kernel.chan import BAD_CHARS, Chan, clunk
+from vx9.kernel.dialect import VX9, Dialect
 
 if TYPE_CHECKING:
     from vx9.kernel.namespace import Namespace
@@ -123,12 +123,12 @@ class Name:
             at += 1
         return self.text[:at]
 
-    def blame(self, error: PlanError) -> PlanError:
+    def blame(self, error: PlanError, dialect: Dialect) -> PlanError:
         """The error that says which part of the name it is about."""
         at = error.at if isinstance(error, Stuck) else len(self.elements)
         if not at:
             return PlanError(str(error))
-        return PlanError(about(self.upto(at), str(error)))
+        return PlanError(dialect.about(self.upto(at), str(error)))
 
 
 class Place:
@@ -214,10 +214,11 @@ class Place:
 class Walker:
     """Evaluates names in a mount table; Namespace keeps the table."""
 
-    __slots__ = ("_tables", "denied", "devtab", "noattach")
+    __slots__ = ("_tables", "denied", "devtab", "dialect", "noattach")
 
     def __init__(self, devtab: Mapping[str, FileServer]) -> None:
         self.devtab = devtab
+        self.dialect = VX9
         self.noattach = False  # set by rfork(RFNOMNT)
         self.denied: frozenset[str] = frozenset()  # devices that chdev took away
         self._tables: dict[FileServer, dict[int, MountHead]] = {}
@@ -285,7 +286,7 @@ class Walker:
         except PlanError as error:
             raise Stuck(done + 1, str(error)) from None
         if fid is None:
-            raise Stuck(done + 1, EDOESNOTEXIST)
+            raise Stuck(done + 1, self.dialect.stuck)
         if place.depth:
             place.depth -= 1
             path = place.path
@@ -323,7 +324,7 @@ class Walker:
         if head is None and fid is None:
             if qids and not qids[-1][2] & QTDIR:
                 raise Stuck(done + len(qids), ENOTDIR)
-            raise Stuck(done + len(qids) + 1, EDOESNOTEXIST)
+            raise Stuck(done + len(qids) + 1, self.dialect.stuck)
         more = "/".join(run[:steps])
         place.path = place.path + more if place.path == "/" else f"{place.path}/{more}"
         place.depth += steps

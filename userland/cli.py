@@ -63,7 +63,9 @@ class Common(argparse.Namespace):
     def __init__(self) -> None:
         super().__init__(bind=[], root=None, rw=False, env=[], inherit_env=False, cwd=None,
                          memory=None, user=None, strace=False, strace_out=None, line=None,
-                         profile=False, profile_out=None, fault_report=False, no_walls=False)
+                         profile=False, profile_out=None, fault_report=False, no_walls=False,
+                         home=None, dialect="auto", namespace=None, login=False, start=None,
+                         mount=[], key=None)
 
 
 class Gather(argparse.Action):
@@ -83,8 +85,18 @@ def common_options(parser: argparse.ArgumentParser, start: Common) -> None:
 
     add("--bind", action=Gather, const=start.bind, metavar="HOST[:GUEST][:ro|rw]",
         help="give a host folder, at the same path or at GUEST; read-only unless :rw")
-    add("--root", metavar="DIR", help="a host folder is the guest's / (read-only unless --rw)")
+    add("--root", metavar="DIR",
+        help="a host folder, as one with a Plan 9 tree, is the guest's / and its rc the shell; "
+             "changes are kept in memory unless --rw")
+    add("--dialect", choices=("auto", "bell", "9legacy", "9front"),
+        help="whose Plan 9 to be (auto: what the tree of --root is for)")
+    add("--namespace", metavar="FILE",
+        help="make the name space as this file of the host says, not as the tree's /lib/namespace")
+    add("--home", metavar="DIR", help="the guest's home folder (/usr/NAME)")
     add("--rw", action="store_true", help="the current folder (and --root) may be written")
+    add("--mount", action=Gather, const=start.mount, metavar="ADDR[:GUEST]",
+        help="mount a 9P server of the host's at GUEST (/n/remote): unix!PATH or tcp!HOST!PORT")
+    add("--key", metavar="FILE", help="the key shared with the servers of --mount, or by serve")
     add("--env", action=Gather, const=start.env, metavar="NAME[=VALUE]",
         help="set a variable, or pass on the host's")
     add("--inherit-env", action="store_true", help="pass on all of the host's variables")
@@ -118,7 +130,10 @@ def parser(start: Common) -> Parser:
     common_options(top, start)
     line: dict[str, Any] = {"metavar": "LINE", "dest": "line", "default": argparse.SUPPRESS,
             "help": "run one command line and exit"}
+    login: dict[str, Any] = {"action": "store_true", "default": argparse.SUPPRESS,
+             "help": "with --root: rc is a login shell and reads $home/lib/profile"}
     top.add_argument("-c", **line)
+    top.add_argument("-l", "--login", **login)
     commands = top.add_subparsers(dest="command", metavar="command", parser_class=Parser)
 
     run = commands.add_parser(
@@ -136,7 +151,21 @@ def parser(start: Common) -> Parser:
     shell = commands.add_parser("shell", help="an interactive shell (the default)",
                                 allow_abbrev=False)
     shell.add_argument("-c", **line)
+    shell.add_argument("-l", "--login", **login)
     common_options(shell, start)
+
+    serve = commands.add_parser("serve", help="serve the name space by 9P2000",
+                                allow_abbrev=False)
+    serve.add_argument("address", help="unix!PATH, tcp!HOST!PORT or stdio")
+    serve.add_argument("--tree", default="/", metavar="DIR", help="from this folder down (/)")
+    common_options(serve, start)
+
+    import_ = commands.add_parser("import", help="a shell with a 9P server's tree mounted",
+                                  allow_abbrev=False)
+    import_.add_argument("address", help="unix!PATH or tcp!HOST!PORT")
+    import_.add_argument("folder", nargs="?", help="where in the guest (/n/remote)")
+    import_.add_argument("-c", **line)
+    common_options(import_, start)
 
     bench = commands.add_parser("bench", help="the benchmarks, side by side with native code",
                                 allow_abbrev=False)
@@ -157,6 +186,9 @@ def dispatch(options: argparse.Namespace) -> int:
     if options.command == "bench":
         from vx9.userland.bench.bench import bench
         return bench(options.part, options.json)
+    if options.command in ("serve", "import"):
+        from vx9.userland import serve
+        return serve.serve(options) if options.command == "serve" else serve.import_(options)
     from vx9.userland.terminal.loop import shell
     return shell(options)
 

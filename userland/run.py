@@ -12,7 +12,7 @@ import threading
 from types import FrameType
 from typing import TYPE_CHECKING, Final, Self
 
-from vx9.userland import errors, grants, session, waiting
+from vx9.userland import errors, grants, rooted, session, waiting
 from vx9.userland.errors import Refusal
 from vx9.userland.grants import Grant
 from vx9.userland.program import Program, interpreter, locate
@@ -32,8 +32,9 @@ PATIENCE: Final = 3  # interrupts that a guest may ignore before one kills it
 class Signals:
     """Passes the host's signals on to a guest's note group while it runs."""
 
-    def __init__(self, handle: "Handle") -> None:
+    def __init__(self, handle: "Handle", patience: int | None = PATIENCE) -> None:
         self.handle = handle
+        self.patience = patience  # None: an interactive program may ignore them all
         self.interrupts = 0
         self.last: int | None = None
         self.timer: threading.Timer | None = None
@@ -53,7 +54,7 @@ class Signals:
         self.last = number
         if number == signal.SIGINT:
             self.interrupts += 1
-            if self.interrupts > PATIENCE:
+            if self.patience is not None and self.interrupts > self.patience:
                 self.handle.kill()
                 return
         elif number in (signal.SIGTERM, signal.SIGHUP) and self.timer is None:
@@ -77,9 +78,10 @@ class Signals:
         return status.code
 
 
-def wait(name: str, handle: "Handle", timeout: float | None) -> int:
+def wait(name: str, handle: "Handle", timeout: float | None,
+         patience: int | None = PATIENCE) -> int:
     """Wait for a guest and give its exit status; at the time limit, kill it."""
-    with Signals(handle) as signals:
+    with Signals(handle, patience) as signals:
         try:
             status = waiting.wait(handle, timeout)
         except TimeoutError:
@@ -90,7 +92,7 @@ def wait(name: str, handle: "Handle", timeout: float | None) -> int:
 
 
 def start(kernel: "Kernel", options: argparse.Namespace, program: Program,
-          env: dict[str, grants.Value]) -> "Handle":
+          env: dict[str, grants.Value] | None) -> "Handle":
     """Start the program with vx9's own streams; a refusal says why it cannot be."""
     from vx9.fs.errors import PlanError
 
@@ -127,8 +129,8 @@ def run(options: argparse.Namespace, go: bool = False) -> int:
     tmpdir = session.TMP
     if go and any(grant.rw and grant.guest == os.environ.get("TMPDIR") for grant in extra):
         tmpdir = os.environ["TMPDIR"]
-    env = grants.environment(os.environ, options.env, options.inherit_env,
-                             options.user or session.USER, tmpdir)
+    env = None if options.root is not None else grants.environment(
+        os.environ, options.env, options.inherit_env, options.user or rooted.USER, tmpdir)
     with session.kernel(options, extra) as kernel:
         handle = start(kernel, options, program, env)
         code = wait(options.program, handle, options.timeout)

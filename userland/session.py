@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from vx9.userland import grants
+from vx9.userland import grants, remote, rooted
 from vx9.userland.errors import Refusal
 from vx9.userland.grants import Grant
 from vx9.userland.see.watching import watching
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from vx9.kernel.kernel import Kernel
 
 TMP = "/tmp"
-USER = "glenda"
 
 
 def requested(options: argparse.Namespace, cwd: str, extra: Sequence[Grant] = ()) -> list[Grant]:
@@ -32,6 +31,8 @@ def start_folder(options: argparse.Namespace, cwd: str) -> str:
     """The guest's current folder: --cwd, else the host's when the guest can see it."""
     if options.cwd:
         return os.path.normpath(os.path.join("/" if options.root else cwd, options.cwd))
+    if options.start:
+        return str(options.start)
     return cwd if options.root is None else "/"
 
 
@@ -66,28 +67,32 @@ def kernel(options: argparse.Namespace, extra: Sequence[Grant] = (),
 
     From then on this process cannot start programs, nor change any other file of the host.
     """
-    root = check_root(options)
+    root, file = check_root(options), rooted.namespace(options)
     wanted = requested(options, os.getcwd(), extra)
+    key = remote.read_key(options.key)
     from vx9.fs.errors import PlanError
-    from vx9.images.root import entries
     from vx9.kernel.kernel import Kernel
 
-    with watching(options) as seen:
-        user = options.user or USER
-        running = Kernel(memory=options.memory, user=user, strace=seen.trace, image=entries(user))
+    with watching(options) as seen, remote.remotes(options) as remotes:
+        user = options.user or rooted.USER
+        running = Kernel(memory=options.memory, user=user, strace=seen.trace,
+                         **rooted.kernel_options(options, user))
         seen.hook(running)
         walls(options, wanted, writable)  # before there are other threads
         running.start()
         try:
             seen.start(running)
             if root is not None:
-                running.bind_host(root, "/", options.rw)
+                rooted.boot(running, options, root, file)
             for grant in wanted:
                 try:
                     running.bind_host(grant.host, grant.guest, grant.rw)
                 except PlanError as error:
                     raise Refusal(f"{grant.host}: cannot be bound at {grant.guest}: {error}; "
                                   "bind it elsewhere with --bind HOST:GUEST") from None
+            if root is None and file is not None:
+                rooted.extend(running, options, file)
+            remote.mount(running, remotes, key)
             yield running
         finally:
             running.stop()
@@ -105,4 +110,6 @@ async def change_to(running: "Kernel", folder: str) -> str:
 def reason(error: object) -> str:
     """An error without the quoted name that the kernel put before it."""
     text = str(error)
-    return text.rpartition("' ")[2] if text.startswith("'") else text
+    if text.startswith("'"):
+        return text.rpartition("' ")[2]
+    return text.rpartition(": '")[0] if text.endswith("'") and ": '" in text else text

@@ -7,6 +7,7 @@ import pytest
 from vx9.fs.errors import PlanError
 from vx9.kernel import exec as execute
 from vx9.kernel import tos
+from vx9.kernel.dialect import VX9
 
 
 def header(text=0x100, data=0x10, bss=0x20, entry=0x1020, magic=0x1EB):
@@ -79,10 +80,10 @@ def test_the_stack_pointer_is_aligned(count):
     (b"#!\t/bin/rc\t-e  \n", [b"/bin/rc", b"-e"]),
 ])
 def test_interpreter_lines(line, words):
-    assert execute._interpreter(line) == words
+    assert execute._interpreter(line, VX9) == words
 
 
 @pytest.mark.parametrize("line", [b"#!\n", b"#!   \n", b"#!/bin/rc", b"#!" + b"x" * 254])
 def test_bad_interpreter_lines(line):
     with pytest.raises(PlanError, match="exec header invalid"):
-        execute._interpreter(line)
+        execute._interpreter(line, VX9)

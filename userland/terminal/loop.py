@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Final
 
-from vx9.userland import grants, session
+from vx9.userland import rooted, session
 from vx9.userland.terminal.prompt import Lines, Plain, source, usable_terminal
 from vx9.userland.terminal.shell import Exit, Shell
 
@@ -104,9 +104,10 @@ def shell(options: argparse.Namespace) -> int:
     typed = options.line is None and usable_terminal()
     with own_group() if typed else contextlib.nullcontext(), session.kernel(
             options, writable=history_folder() if typed else ()) as kernel:
+        if options.root is not None and rooted.is_there(kernel, rooted.SHELL):
+            return rooted.shell(kernel, options)
         guests = Guests(kernel, options)
-        environment = grants.environment(os.environ, options.env, options.inherit_env,
-                                         options.user or session.USER, session.TMP)
+        environment = rooted.environment(options)
         lines = Plain(0) if options.line is not None else source()
         it = Shell(guests, environment, lines.history)
         try:

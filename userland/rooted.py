@@ -1,0 +1,161 @@
+"""vx9 --root DIR: a host folder with a Plan 9 tree in it is /, and its rc is the shell.
+
+The folder itself is changed only with --rw; without, changes are kept in memory above it.
+kernel/boot.py makes the name space.  Source: docs/vx9.md, "A tree of Plan 9's own".
+"""
+
+import argparse
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from vx9.userland import grants, zone
+from vx9.userland.errors import Refusal
+
+if TYPE_CHECKING:
+    from vx9.fs.server import FileServer
+    from vx9.kernel.dialect import Dialect
+    from vx9.kernel.kernel import Kernel
+
+USER: Final = "glenda"
+SHELL: Final = "/bin/rc"
+QUOTA: Final = 1 << 30  # bytes of changes that are kept in memory
+DIALECTS: Final = ("auto", "bell", "9legacy", "9front")
+
+
+async def no_names(_kernel: "Kernel") -> None:
+    """The name space is empty until the tree is there."""
+
+
+def kernel_options(options: argparse.Namespace, user: str) -> dict[str, Any]:
+    """What a Kernel is made with for a tree of its own, or for a fresh name space."""
+    spoken = dialect(options)
+    more: dict[str, Any] = {} if spoken is None else {"dialect": spoken}
+    if options.root is not None:
+        return {"first_names": no_names, "places": (), **more}
+    from vx9.images.root import entries
+    local = {"/adm/timezone/local": zone.of_host(os.environ)}
+    return {"image": entries(user, local), **more}
+
+
+def dialect(options: argparse.Namespace) -> "Dialect | None":
+    """The one of --dialect; None to guess."""
+    if options.dialect == "auto":
+        return None
+    from vx9.kernel.dialect import DIALECTS as known
+    return known[options.dialect]
+
+
+def environment(options: argparse.Namespace) -> dict[str, grants.Value]:
+    """Plan 9's variables, then those of the command line; with a root, what init gives rc."""
+    user = options.user or USER
+    env = grants.environment(os.environ, options.env, options.inherit_env, user, "/tmp")
+    if options.root is None:
+        return env
+    given = {setting.partition("=")[0] for setting in options.env}
+    first: dict[str, grants.Value] = {
+        "home": options.home or f"/usr/{user}", "sysname": "vx9", "rootdir": "/root",
+        "rootspec": "", "prompt": ["% ", "\t"]}
+    env.update((name, value) for name, value in first.items() if name not in given)
+    if "TMPDIR" not in given:
+        del env["TMPDIR"]  # /tmp is where every program looks
+    return env
+
+
+def server(kernel: "Kernel", folder: str, rw: bool) -> "FileServer":
+    """The tree: the host's folder, or memory above it."""
+    from vx9.fs.errors import PlanError
+    from vx9.fs.hostfs import HostFS
+    from vx9.fs.overlay import Overlay
+    from vx9.fs.ramfs import RamFS
+
+    try:
+        below = HostFS(folder, rw, kernel.user)
+    except PlanError as error:
+        raise Refusal(f"--root {folder}: {error}; name a folder that can be read") from None
+    if rw:
+        return below
+    return Overlay(below, RamFS(kernel.user, kernel.clock.seconds, QUOTA))
+
+
+def report(text: str) -> None:
+    """A line of a name space file that could not be carried out."""
+    sys.stderr.write(f"vx9: {text}\n")
+    sys.stderr.flush()
+
+
+def namespace(options: argparse.Namespace) -> tuple[str, str] | None:
+    """The file of --namespace: its name and text."""
+    if options.namespace is None:
+        return None
+    try:
+        with open(options.namespace, encoding="utf-8", errors="surrogateescape") as file:
+            return options.namespace, file.read()
+    except OSError as error:
+        raise Refusal(f"--namespace {options.namespace}: {(error.strerror or '').lower()}; "
+                      "name a file of the host") from None
+
+
+def boot(kernel: "Kernel", options: argparse.Namespace, folder: str,
+         file: tuple[str, str] | None) -> None:
+    """Make the folder the root; options.start is the folder to start in."""
+    from vx9.kernel import boot as booting
+    from vx9.kernel import devtab
+
+    tree = server(kernel, folder, options.rw)
+    kernel.call(devtab.adopt, kernel, tree)
+    for name, value in environment(options).items():
+        kernel.set_env(name, value)
+    ended = kernel.call(booting.boot, kernel, tree, dialect(options), file, report,
+                        kernel.call(devtab.grant_programs, kernel))
+    home = options.home or f"/usr/{kernel.user}"
+    options.start = ended if ended != "/" else home if is_there(kernel, home) else "/"
+
+
+def extend(kernel: "Kernel", options: argparse.Namespace, file: tuple[str, str]) -> None:
+    """--namespace without --root: more lines for the fresh name space."""
+    from vx9.kernel import boot as booting
+
+    for name, value in environment(options).items():
+        kernel.set_env(name, value)
+    ended = kernel.call(booting.extend, kernel, *file, report)
+    if ended != "/":
+        options.start = ended
+
+
+def is_there(kernel: "Kernel", name: str) -> bool:
+    """Whether the first name space has a file of that name."""
+    from vx9.fs.errors import PlanError
+
+    async def look() -> None:
+        await (await kernel.boot.ns.access(kernel.boot, name)).close()
+
+    try:
+        kernel.call(look)
+    except PlanError:
+        return False
+    return True
+
+
+def shell(kernel: "Kernel", options: argparse.Namespace) -> int:
+    """The tree's own rc: on our terminal, on plain input, or for one line."""
+    from vx9.fs.errors import PlanError
+    from vx9.userland import run, session
+    from vx9.userland.terminal.loop import restored_terminal
+
+    typed = options.line is None and sys.stdin.isatty()
+    words = ["rc"]
+    if options.login:
+        words.append("-l")
+    if options.line is not None:
+        words += ["-c", options.line]
+    elif typed:
+        words.append("-i")
+    cwd = session.start_folder(options, os.getcwd())
+    try:
+        handle = kernel.spawn(words, cwd=cwd, path=SHELL)
+    except PlanError as error:
+        raise Refusal(f"{SHELL}: {session.reason(error)}; run another program with vx9 run") from None
+    with restored_terminal() if typed else contextlib.nullcontext():
+        return run.wait(SHELL, handle, None, None if typed else run.PATIENCE)
