@@ -139,6 +139,11 @@ class Session:
         return out
 
     @property
+    def has_output(self) -> bool:
+        """Whether there is something to take."""
+        return bool(self._out)
+
+    @property
     def wants_input(self) -> bool:
         """Whether more should be read; not while the client lets answers lie."""
         return (not self.broken and not self._closing and self._version is None
