@@ -38,6 +38,8 @@ def serve(options: argparse.Namespace) -> int:
         listener = None if address.kind == "stdio" else wires.listen(address, key is not None)
     except PlanError as error:
         raise Refusal(str(error)) from None
+    if listener is not None and address.kind == "unix":
+        _remove_at_the_end(address.host)
     with session.kernel(options) as kernel:
         from vx9.kernel import export, hostninep
 
@@ -55,11 +57,29 @@ def serve(options: argparse.Namespace) -> int:
             sys.stderr.write(f"vx9: serving {options.tree} on {bound}\n")
             sys.stderr.flush()
             ended.wait()
-        if address.kind == "unix":
-            with contextlib.suppress(OSError):
-                os.unlink(address.host)
         kernel.call(tree.close)
     return 0
+
+
+def _remove_at_the_end(path: str) -> None:
+    """Have a child remove the socket when this process is no more, which its walls forbid it."""
+    path = os.path.abspath(path)
+    inode = os.lstat(path).st_ino
+    theirs, ours = os.pipe()  # ours closes when we end, however we do
+    if os.fork():
+        os.close(theirs)
+        return
+    try:
+        os.setsid()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_IGN)
+        os.dup2(theirs, 0)
+        os.closerange(1, 1 << 16)
+        os.read(0, 1)
+        if os.lstat(path).st_ino == inode:
+            os.unlink(path)
+    finally:
+        os._exit(0)
 
 
 @contextlib.contextmanager
