@@ -278,7 +278,7 @@ cdef class Memory:
 
     def read(self, address, count):
         self.open()
-        if not 0 <= address < 1 << 32 or not 0 <= count < 1 << 32:
+        if not 0 <= address < 1 << 32 or not 0 <= count < 1 << 31:
             raise MemoryFault(address & 0xFFFFFFFF, False, count)
         cdef uint32_t a = address, n = count
         # Check before making room: count may be anything.
@@ -325,7 +325,7 @@ cdef class Memory:
 
     def check(self, address, count, write):
         self.open()
-        if not 0 <= address < 1 << 32 or not 0 <= count < 1 << 32:
+        if not 0 <= address < 1 << 32 or not 0 <= count < 1 << 31:
             raise MemoryFault(address & 0xFFFFFFFF, write, count)
         cdef uint32_t have = vx_memory_check(self.m, address, count,
                                              VX_WRITE if write else VX_READ)
