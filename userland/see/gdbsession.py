@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from vx9.fs.errors import PlanError
 from vx9.kernel.sched import Rendez
 from vx9.kernel.straceargs import printable
-from vx9.userland.see import gdbregs
+from vx9.userland.see import gdbfile, gdbregs, image
 from vx9.userland.see.gdbwire import INTERRUPT, PACKET_MOST, Reader, escape, packet, unescape
 from vx9.vxcore import MemoryFault
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 CHUNK: Final = 1 << 16
 READ_MOST: Final = (PACKET_MOST - 16) // 2
-FEATURES: Final = (f"PacketSize={PACKET_MOST:x};qXfer:features:read+;vContSupported+;swbreak+;"
+FEATURES: Final = (f"PacketSize={PACKET_MOST:x};qXfer:features:read+;qXfer:exec-file:read+;vContSupported+;swbreak+;"
                    "QStartNoAckMode+")
 ERROR: Final = b"E01"
 
@@ -80,6 +80,7 @@ class Session:
         self.general: Proc | None = None  # that g, m and so on are about
         self.listener = self.kernel.sched.spawn(self._listen(), "gdb reader")
         self.reason: Stop | Exited | None = None
+        self.symbols: bytes | None = None  # the file that gdb may read
 
     # The connection
 
@@ -179,6 +180,18 @@ class Session:
     async def _ok(self, rest: bytes) -> bytes:
         return b"OK"
 
+    async def _exec_file(self, rest: bytes) -> bytes:
+        return await self._span(rest.rpartition(b":")[2], gdbfile.NAME.encode())
+
+    async def _file(self, rest: bytes) -> bytes:
+        if self.symbols is None:
+            p = self._one()
+            if p.space is None or p.image_chan is None:
+                return ERROR
+            program = await image.load(p, p.image_chan, p.space.text.obj)
+            self.symbols = gdbfile.elf(program.names, p.space)
+        return gdbfile.answer(rest, self.symbols)
+
     async def _attached(self, rest: bytes) -> bytes:
         return b"1" if self.stub.attached else b"0"
 
@@ -186,9 +199,13 @@ class Session:
         name, _, span = rest.partition(b":")
         if name != b"target.xml":
             return b"E00"
+        return await self._span(span, gdbregs.description().encode())
+
+    @staticmethod
+    async def _span(span: bytes, whole: bytes) -> bytes:
+        """The part of a text that a qXfer asks for."""
         offset, _, count = span.partition(b",")
         start, most = int(offset, 16), min(int(count, 16), PACKET_MOST - 16)
-        whole = gdbregs.description().encode()
         part = whole[start:start + most]
         return (b"m" if start + len(part) < len(whole) else b"l") + escape(part)
 
@@ -348,8 +365,7 @@ class Session:
     async def _attach(self, rest: bytes) -> bytes:
         if not await self.stub.attach(int(rest, 16)):
             return ERROR
-        self.general = None
-        self.reason = None
+        self.general = self.reason = self.symbols = None
         self.stub.stops.clear()
         return b"T05thread:%x;" % self._one().pid
 
@@ -368,6 +384,7 @@ Handler = Callable[[Session, bytes], Awaitable[bytes | None]]
 # The first that fits; longer names before what they begin with.
 _HANDLERS: Final[tuple[tuple[bytes, Handler], ...]] = (
     (b"qSupported", Session._supported), (b"QStartNoAckMode", Session._ok),
+    (b"qXfer:exec-file:read:", Session._exec_file), (b"vFile:", Session._file),
     (b"qXfer:features:read:", Session._features), (b"qAttached", Session._attached),
     (b"qfThreadInfo", Session._threads), (b"qsThreadInfo", Session._no_more),
     (b"qThreadExtraInfo,", Session._thread_info), (b"qRcmd,", Session._monitor),

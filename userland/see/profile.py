@@ -28,6 +28,7 @@ PERIOD_MS: Final = 1
 STACKS: Final = 50_000  # different ones; what comes beyond is counted together
 OTHER: Final = "(other stacks)"
 _CALL: Final = b"\xcd\x40"
+_LOAD_EAX: Final = 0xB8
 
 
 class _Program:
@@ -112,13 +113,22 @@ class Profile:
         for pc in reversed(sure):
             found = program.function(pc)
             names.append(found[0] if found is not None else f"{pc:#x}")
-        try:
-            if p.call is not None and p.mem.read(cpu.eip - 2 & 0xFFFFFFFF, 2) == _CALL:
-                names.append(f"system call {p.call.name}")
-        except MemoryFault:
-            pass
+        name = _call_before(p)
+        if name:
+            names.append(f"system call {name}")
         return (f"{printable(p.name)} {p.pid}", *names)
 
-    def seconds(self, count: int) -> float:
-        """What a number of samples stands for."""
-        return count * PERIOD_MS / 1000
+
+def _call_before(p: Proc) -> str:
+    """The system call that p comes from, if it does."""
+    try:
+        code = p.mem.read(p.cpu.eip - 7 & 0xFFFFFFFF, 7)
+    except MemoryFault:
+        return ""
+    if code[5:] != _CALL:
+        return ""
+    calls = p.kernel.calls
+    number = int.from_bytes(code[1:5], "little")
+    if code[0] == _LOAD_EAX and number < len(calls) and (call := calls[number]) is not None:
+        return call.name
+    return p.call.name if p.call is not None else "?"

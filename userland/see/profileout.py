@@ -43,7 +43,9 @@ def report(samples: Counter[Stack]) -> str:
     if not whole:
         return "profile: no samples: no guest computed for a millisecond\n"
     lines = [f"profile: {whole} samples of {PERIOD_MS} ms", "   alone    with calls"]
-    for name, count in flat.most_common(SHOWN):
+    ranked = sorted({*flat, *total}, key=lambda name: (-flat[name], -total[name], name))
+    for name in ranked[:SHOWN]:
+        count = flat[name]
         lines.append(f"{count:6} {100 * count / whole:4.1f}%  "
                      f"{total[name]:6} {100 * total[name] / whole:4.1f}%  {name}")
     return "\n".join(lines) + "\n"

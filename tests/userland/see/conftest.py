@@ -8,6 +8,7 @@ import pytest
 from vx9.userland.guest import build
 
 HERE = Path(__file__).parent
+CFLAGS = ("-fno-inline", "-fno-optimize-sibling-calls", "-Wno-array-bounds")
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +24,7 @@ def programs(demand, tmp_path_factory) -> Callable[[str], Path]:
     def program(name: str) -> Path:
         if name not in made:
             made[name] = build.program([HERE / f"{name}.c"], folder / name, lib=library,
-                                       cflags=("-fno-inline", "-Wno-array-bounds", "-Wno-unused-result"), work=folder / "o")
+                                       cflags=CFLAGS, work=folder / "o")
         return made[name]
 
     return program

@@ -89,7 +89,7 @@ def test_break_registers_memory_step_and_continue(debug):
     mark = d.names.named("mark")
     assert said.count("Breakpoint 1, ") == 2, said
     assert re.search(rf"eip +{mark:#x} ", said), said
-    assert re.findall(r"0x\w+:\t(\d+)\n", said)[:3] == ["1", "2", "1000"], said
+    assert re.findall(r"0x\w+(?: <\w+>)?:\t(\d+)\n", said)[:3] == ["1", "2", "1000"], said
     assert "exited normally" in said
     assert d.end()[:2] == (0, "1005\n")
 
@@ -99,7 +99,7 @@ def test_breakpoints_are_not_seen_in_memory(debug):
     mark = d.names.named("mark")
     plain = debug("count", "1").ask(f"x/8xb {mark:#x}", "kill")
     said = d.ask(f"break {d.at('mark')}", "continue", f"x/8xb {mark:#x}", "kill")
-    row = re.compile(r"0x\w+:(\t0x\w\w){8}")
+    row = re.compile(r"0x\w+(?: <\w+>)?:(\t0x\w\w){8}")
     assert row.search(said)[0] == row.search(plain)[0]
     assert d.end()[0] == 137
 
@@ -199,3 +199,10 @@ def test_addresses(text, where):
 def test_addresses_elsewhere_are_refused(text):
     with pytest.raises(Refusal, match="--gdb"):
         address(text)
+
+
+def test_names_come_with_the_program(debug):
+    said = debug("count", "2").ask("break mark", "continue", "info symbol $eip", "x/1i $eip",
+                                   "print &shared", "kill")
+    assert "Breakpoint 1, 0x" in said and " in mark ()" in said, said
+    assert "mark in section .text" in said and "<mark>:" in said and "<shared>" in said, said
