@@ -6,8 +6,9 @@ Source: fork(2), dup(2), env(3), rendezvous(2).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from vx9.fs.errors import EBADFD, EEXIST, ENOFD, ENONEXIST, ETOOBIG, PlanError
 
@@ -190,6 +191,24 @@ class EnvGroup:
     def leave(self) -> None:
         """One process less."""
         self.refs -= 1
+
+
+def env_value(value: bytes | str | Sequence[str]) -> bytes:
+    """A value as /env holds it: a list has a NUL after each element."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape")
+    return b"".join(word.encode("utf-8", "surrogateescape") + b"\0" for word in value)
+
+
+def make_env(values: Mapping[str, Any]) -> EnvGroup:
+    """An environment group; names that cannot be files are left out."""
+    env = EnvGroup()
+    for name, value in values.items():
+        if name and "/" not in name and name not in (".", ".."):
+            env.set(name, env_value(value))
+    return env
 
 
 @dataclass(slots=True, eq=False)

@@ -24,7 +24,7 @@ from vx9.kernel.clock import Clock
 from vx9.kernel.devmnt import Mnt
 from vx9.kernel.devpipe import Pipe
 from vx9.kernel.dialect import VX9, Dialect
-from vx9.kernel.groups import MAX_FDS, EnvGroup, FdGroup, RendezGroup
+from vx9.kernel.groups import MAX_FDS, EnvGroup, FdGroup, RendezGroup, env_value, make_env
 from vx9.kernel.handle import ExitStatus, Handle, exit_status
 from vx9.kernel.host import Host
 from vx9.kernel.hostwork import Workers
@@ -382,24 +382,6 @@ class Kernel:
     def bind_host(self, host_dir: str, guest_dir: str, rw: bool = False) -> None:
         """Let guests see a folder or file of the host at guest_dir.  Raises PlanError."""
         self.call(devtab.bind_host, self, host_dir, guest_dir, rw)
-
-
-def env_value(value: bytes | str | Sequence[str]) -> bytes:
-    """A value as /env holds it: a list has a NUL after each element."""
-    if isinstance(value, bytes):
-        return value
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape")
-    return b"".join(word.encode("utf-8", "surrogateescape") + b"\0" for word in value)
-
-
-def make_env(values: Mapping[str, Any]) -> EnvGroup:
-    """An environment group; names that cannot be files are left out."""
-    env = EnvGroup()
-    for name, value in values.items():
-        if name and "/" not in name and name not in (".", ".."):
-            env.set(name, env_value(value))
-    return env
 
 
 __all__ = ["ExitStatus", "Handle", "Kernel", "Quota", "exit_status", "make_env"]

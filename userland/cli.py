@@ -86,12 +86,11 @@ def common_options(parser: argparse.ArgumentParser, start: Common) -> None:
     add("--bind", action=Gather, const=start.bind, metavar="HOST[:GUEST][:ro|rw]",
         help="give a host folder, at the same path or at GUEST; read-only unless :rw")
     add("--root", metavar="DIR",
-        help="a host folder, as one with a Plan 9 tree, is the guest's / and its rc the shell; "
-             "changes are kept in memory unless --rw")
+        help="a host folder, such as a Plan 9 tree, is the guest's / and its rc the shell")
     add("--dialect", choices=("auto", "bell", "9legacy", "9front"),
-        help="whose Plan 9 to be (auto: what the tree of --root is for)")
+        metavar="NAME", help="whose Plan 9 to be: bell, 9legacy, 9front or auto, as the tree is")
     add("--namespace", metavar="FILE",
-        help="make the name space as this file of the host says, not as the tree's /lib/namespace")
+        help="make the name space as this file of the host says")
     add("--home", metavar="DIR", help="the guest's home folder (/usr/NAME)")
     add("--rw", action="store_true", help="the current folder (and --root) may be written")
     add("--mount", action=Gather, const=start.mount, metavar="ADDR[:GUEST]",
@@ -124,14 +123,14 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def parser(start: Common) -> Parser:
     """What is understood."""
-    top = Parser(prog="vx9", allow_abbrev=False,
+    top = Parser(prog="vx9", allow_abbrev=False, usage="vx9 [options] [-c LINE | command ...]",
                  description="Plan 9 programs in a sandbox; without a command, a shell.")
     top.add_argument("--version", action="store_true", help="print the version")
     common_options(top, start)
     line: dict[str, Any] = {"metavar": "LINE", "dest": "line", "default": argparse.SUPPRESS,
             "help": "run one command line and exit"}
     login: dict[str, Any] = {"action": "store_true", "default": argparse.SUPPRESS,
-             "help": "with --root: rc is a login shell and reads $home/lib/profile"}
+             "help": "with --root: rc reads $home/lib/profile"}
     top.add_argument("-c", **line)
     top.add_argument("-l", "--login", **login)
     commands = top.add_subparsers(dest="command", metavar="command", parser_class=Parser)

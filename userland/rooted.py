@@ -58,8 +58,9 @@ def environment(options: argparse.Namespace) -> dict[str, grants.Value]:
         "home": options.home or f"/usr/{user}", "sysname": "vx9", "rootdir": "/root",
         "rootspec": "", "prompt": ["% ", "\t"]}
     env.update((name, value) for name, value in first.items() if name not in given)
-    if "TMPDIR" not in given:
-        del env["TMPDIR"]  # /tmp is where every program looks
+    for name in ("TMPDIR", "timezone"):  # /tmp and /adm/timezone/local say it
+        if name not in given:
+            env.pop(name, None)
     return env
 
 
