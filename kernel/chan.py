@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 OFFMAX: Final = 0x7FFFFFFFFFFFFFFF
 BAD_CHARS: Final = re.compile(r"[\x00-\x1f\x7f]").search  # in names that guests give
-_LETTERS: Final = {OREAD: "r ", OWRITE: " w", ORDWR: "rw"}
+_LETTERS: Final = {OREAD: "r ", OWRITE: "w ", ORDWR: "rw"}
 
 
 class Chan(OpenFile):

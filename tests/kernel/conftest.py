@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from vx9.fs.dir import OREAD, OWRITE, unpack_all
+from vx9.fs.errors import PlanError
 from vx9.kernel import tos
 from vx9.kernel.segment import Layout, Space
 from vx9.kernel.systab import load
@@ -258,3 +259,46 @@ class View:
 def v(kernel, caplog):
     caplog.set_level("CRITICAL")
     return View(kernel)
+
+
+@pytest.fixture
+def spinner(guest):
+    def script(g):
+        yield from g.call("sleep", 0)
+        while True:
+            yield from g.call("sleep", 1000)
+
+    return guest(script)
+
+
+@pytest.fixture
+def proc(kernel):
+    """proc(path, mode) -> an open file with read and write; as the kernel's own process."""
+    server = kernel.devices["p"]
+
+    class File:
+        def __init__(self, path, mode=0, by=kernel.boot):
+            async def begin():
+                root = await server.attach(by.user, "")
+                fid, qids = await server.walk(root, path.split("/"))
+                if fid is None:
+                    raise PlanError("does not exist")
+                fid.proc = by
+                await server.open(fid, mode)
+                return fid
+
+            self.fid = kernel.call(begin)
+
+        def stat(self):
+            return kernel.call(server.stat, self.fid)
+
+        def close(self):
+            kernel.call(server.clunk, self.fid)
+
+        def read(self, count=8192, offset=0):
+            return kernel.call(server.read, self.fid, count, offset)
+
+        def write(self, data, offset=0):
+            return kernel.call(server.write, self.fid, data, offset)
+
+    return File
