@@ -29,7 +29,8 @@ LOCAL: Final = "/lib/ndb/local"
 OTHERS: Final = ("/lib/ndb/common",)  # when no entry database= says which
 REQUEST: Final = 1024  # bytes
 REPLIES: Final = 100
-DB_BYTES: Final = 1 << 20  # of a file
+REPLY: Final = 1024  # bytes of one
+DB_BYTES: Final = 512 * 1024  # of all files: to read them keeps everybody waiting
 DB_FILES: Final = 16
 EADDRESS: Final = "can't translate address"
 ESERVICE: Final = "can't translate service"
@@ -75,7 +76,8 @@ class Cs(DirtabServer):
         except Failed as error:
             text = str(error)
             raise PlanError(text if text.startswith(who) else f"{who}: {text}") from None
-        self._answers[fid] = [each.encode("utf-8", "surrogateescape") for each in found[:REPLIES]]
+        self._answers[fid] = [each.encode("utf-8", "surrogateescape")[:REPLY]
+                              for each in found[:REPLIES]]
         return len(data)
 
     async def _cs_write(self, fid: Fid, data: bytes, offset: int) -> int:
@@ -104,9 +106,10 @@ class Cs(DirtabServer):
             if all(states):
                 return
         seen: dict[str, tuple[Any, ...]] = {}
-        own, local = await self._load(f"{MOUNT}/ndb", seen), await self._load(LOCAL, seen)
-        more = [n for n in ndb.files_of(ndb.parse(local)) if n != LOCAL][:DB_FILES] or OTHERS
-        texts = [own, local, *[await self._load(name, seen) for name in more]]
+        texts = [await self._load(name, seen, DB_BYTES) for name in (f"{MOUNT}/ndb", LOCAL)]
+        more = [n for n in ndb.files_of(ndb.parse(texts[1])) if n != LOCAL][:DB_FILES] or OTHERS
+        for name in more:
+            texts.append(await self._load(name, seen, DB_BYTES - sum(map(len, texts))))
         self._db, self._seen = Ndb(texts), seen
 
     async def _state(self, name: str) -> tuple[Any, ...]:
@@ -123,8 +126,8 @@ class Cs(DirtabServer):
         finally:
             await c.close()
 
-    async def _load(self, name: str, seen: dict[str, tuple[Any, ...]]) -> str:
-        """The text of a file; one that cannot be read is empty."""
+    async def _load(self, name: str, seen: dict[str, tuple[Any, ...]], most: int) -> str:
+        """The text of a file, its first bytes; one that cannot be read is empty."""
         boot = self._kernel.boot
         seen[name] = await self._state(name)
         data = b""
@@ -133,13 +136,13 @@ class Cs(DirtabServer):
         except PlanError:
             return ""
         try:
-            while len(data) < DB_BYTES and (piece := await c.read(boot, 65536)):
+            while len(data) < most and (piece := await c.read(boot, 65536)):
                 data += piece
         except PlanError:
             pass
         finally:
             await c.close()
-        return data[:DB_BYTES].decode("utf-8", "surrogateescape")
+        return data[: max(most, 0)].decode("utf-8", "surrogateescape")
 
     # cs
 

@@ -34,9 +34,10 @@ EUNKNOWN: Final = "unknown control request"
 class Conv:
     """One conversation, or the place of one that was."""
 
-    __slots__ = ("answered", "backlog", "eq", "free", "groups", "headers", "ignore_advice", "incall", "inuse", "key",
-                 "laddr", "listenr", "lport", "number", "owner", "peer", "perm", "proto", "raddr",
-                 "restricted", "rport", "rq", "state", "step", "tos", "ttl", "waits_at")
+    __slots__ = ("answered", "backlog", "eq", "free", "groups", "headers", "ignore_advice",
+                 "incall", "inuse", "key", "laddr", "listenr", "lport", "number", "owner", "peer",
+                 "perm", "proto", "raddr", "restricted", "rport", "rq", "state", "step", "tos",
+                 "ttl", "waits_at")
 
     def __init__(self, proto: Proto, number: int) -> None:
         self.proto = proto

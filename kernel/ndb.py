@@ -6,10 +6,13 @@ the files to read.  Source: ndb(6), ndb(2).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
 LINE_MAX: Final = 64 * 1024  # characters
+_PAIR: Final = re.compile(r'([^=\s]+)(?:=(?:"([^"]*)"?|(\S*)))?')
+_COMMENTED: Final = re.compile(r'(?:[^#"=]|=(?:"[^"]*"?)?|")*')
 
 Pair = tuple[str, str]
 
@@ -76,34 +79,15 @@ def parse(text: str) -> list[Entry]:
 
 def _pairs(line: str) -> list[Pair]:
     """attr=value or attr; a value may stand between quotes; # begins a comment."""
-    pairs = []
-    at, end = 0, len(line)
-    while at < end:
-        if line[at].isspace():
-            at += 1
-            continue
-        if line[at] == "#":
-            break
-        start = at
-        while at < end and line[at] not in "= \t\r#":
-            at += 1
-        attr, value = line[start:at], ""
-        if at < end and line[at] == "=":
-            at += 1
-            if at < end and line[at] == '"':
-                close = line.find('"', at + 1)
-                close = end if close < 0 else close
-                value, at = line[at + 1 : close], close + 1
-            else:
-                start = at
-                while at < end and not line[at].isspace() and line[at] != "#":
-                    at += 1
-                value = line[start:at]
-        if attr:
-            pairs.append((attr, value))
-        elif at == start:
-            at += 1
-    return pairs
+    return [(attr, quoted or plain) for attr, quoted, plain in _PAIR.findall(_uncomment(line))]
+
+
+def _uncomment(line: str) -> str:
+    """line up to its comment."""
+    if "#" not in line:
+        return line
+    match = _COMMENTED.match(line)
+    return line if match is None else match[0]
 
 
 def files_of(entries: list[Entry]) -> list[str]:

@@ -187,6 +187,23 @@ def test_ipattr(name, kind):
     assert ipattr(name) == kind
 
 
+def test_the_table_of_services():
+    """Each service of the image has one port, and each protocol one number."""
+    seen = set()
+    for entry in entries("glenda"):
+        if entry.path != "/lib/ndb/common":
+            continue
+        for each in ndb.parse(entry.load().decode()):
+            (kind, name), (attr, value), *rest = each.pairs()
+            assert (kind, name) not in seen
+            seen.add((kind, name))
+            assert attr == ("ipv4proto" if kind == "protocol" else "port")
+            assert 0 < int(value) < (256 if kind == "protocol" else 65536)
+            assert rest in ([], [("restricted", "")])
+    assert {("tcp", "http"), ("udp", "domain"), ("protocol", "icmp")} <= seen
+    assert ("udp", "https") not in seen
+
+
 def test_ndb_syntax():
     first, second = ndb.parse(
         '# a comment\nsys=a ip=1.2.3.4 # more\n\tdom=a.b "x" quoted="two words" flag\n\n'

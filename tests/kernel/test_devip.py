@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import struct
 
 import pytest
 
 from vx9.fs.dir import DMDIR, ORDWR, OREAD, OTRUNC, OWRITE, DirChange, unpack_all
 from vx9.fs.errors import PlanError
+from vx9.kernel.chan import Chan
 from vx9.kernel.ipaddr import V4PREFIX
 from vx9.kernel.kernel import Kernel, Quota
 
@@ -251,7 +253,8 @@ def test_the_owner_gives_it_away(net):
 
 
 @pytest.mark.parametrize(("message", "error"), [
-    ("", "short control request"), ("  ", "short control request"), ("frob", "unknown control request"),
+    ("", "short control request"), ("  ", "short control request"),
+    ("frob", "unknown control request"),
     ("connect", "bad args to connect"), ("connect 1 2 3", "bad args to connect"),
     ("connect 127.0.0.1", "malformed address"), ("connect x!1", "bad ip address syntax"),
     ("connect 127.0.0.1!99999", "bad port"), ("connect 8.8.8.8!53", "no route"),
@@ -259,7 +262,8 @@ def test_the_owner_gives_it_away(net):
     ("announce 1.2.3.4!80", "not a local IP address"), ("announce x!80", "bad ip address syntax"),
     ("bind", "bad args to bind"), ("addmulti", "addmulti needs interface address"),
     ("addmulti 127.0.0.1 1.2.3.4", "addmulti for a non multicast address"),
-    ("keepalive", "connection must be in Establised state"), ("accept 1", "unknown control request"),
+    ("keepalive", "connection must be in Establised state"),
+    ("accept 1", "unknown control request"),
     ("x" * 2000, "too large"), ("\xff\xfe\0", "unknown control request"),
     ("connect 127.0.0.1!" + "9" * 500, "bad port"),
 ])
@@ -510,7 +514,8 @@ def test_an_unconnected_conversation_takes_nothing(net):
 def test_everything_is_given_back(net):
     for i in range(100):
         (cctl, near), (sctl, far) = net.pair()
-        net.close(*((near, cctl, far, sctl), (far, sctl, near, cctl), (near, far, cctl, sctl))[i % 3])
+        orders = (near, cctl, far, sctl), (far, sctl, near, cctl), (near, far, cctl, sctl)
+        net.close(*orders[i % 3])
     tcp = net.kernel.devices["I"].select("").stack.protos[0]
     assert len(tcp.convs) == 3 and all(c.free for c in tcp.convs)
     assert tcp.ends == {} and tcp.lports == {}
@@ -661,3 +666,82 @@ def test_the_log_tells_what_is_asked_for(net):
     with fails("bad arg"):
         net.write(log, "please")
     net.write(log, "clear tcp")
+
+
+# Anything a guest may do, in any order
+
+
+class Rude:
+    """A guest that does what it likes with conversations, and never waits."""
+
+    WORDS = ("connect", "announce", "bind", "hangup", "close", "headers", "oldheaders",
+             "keepalive", "127.0.0.1!80", "127.0.0.1!81 90", "*!80", "*!0", "80", "81", "*!*",
+             "::!80", "127.0.0.9!1", "!", "!!", "1.2.3.4!", "-1", "0", "ttl", "ignoreadvice",
+             "addmulti", "224.0.0.1", "\xff")
+
+    def __init__(self, net, seed):
+        self.net, self.random = net, random.Random(seed)
+        self.chans, self.tasks = [], []
+
+    def step(self):
+        net, pick = self.net, self.random
+        proto = pick.choice(("tcp", "tcp", "udp", "icmp"))
+        kind = pick.randrange(10)
+        if kind < 3:
+            member = pick.choice(("ctl", "data", "err", "listen"))
+            file = pick.choice(("clone", f"{pick.randrange(6)}/{member}"))
+            self.start(net.p.ns.open(net.p, f"/net/{proto}/{file}", ORDWR))
+        elif self.chans and kind < 8:
+            c = pick.choice(self.chans)
+            text = " ".join(pick.choice(self.WORDS) for _ in range(pick.randrange(4)))
+            port = pick.randrange(80, 83)
+            data = pick.choice((text.encode("latin-1"), f"announce *!{port}".encode(),
+                                f"connect 127.0.0.1!{port}".encode(),
+                                LO + LO + LO + b"\0\x50\0\x50" + bytes(9),
+                                bytes(pick.choice((0, 30, 200_000)))))
+            self.start(c.write(net.p, data) if pick.randrange(3)
+                       else c.read(net.p, pick.randrange(99999)))
+        elif self.chans and kind == 8:
+            self.close(self.chans.pop(pick.randrange(len(self.chans))))
+        elif self.tasks:
+            net.kernel.sched.interrupt(pick.choice(self.tasks))
+            net.kernel.sched.drain()
+        for task in [task for task in self.tasks if task.done]:
+            self.settle(task)
+
+    def start(self, coro):
+        self.tasks.append(self.net.start(coro))
+
+    def settle(self, task):
+        self.tasks.remove(task)
+        assert task.error is None or isinstance(task.error, PlanError), task.error
+        if isinstance(task.result, Chan):
+            self.chans.append(task.result)
+
+    def close(self, c):
+        """As the kernel does it: nothing is under way on a file that is closed."""
+        for task in list(self.tasks):
+            self.net.kernel.sched.interrupt(task)
+        self.net.kernel.sched.drain()
+        for task in list(self.tasks):
+            self.settle(task)
+        self.net.close(c)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_rude_guests_break_nothing(net, seed):
+    guest = Rude(net, seed)
+    for _ in range(600):
+        guest.step()
+    while guest.chans or guest.tasks:
+        for task in list(guest.tasks):
+            net.kernel.sched.interrupt(task)
+        net.kernel.sched.drain()
+        for task in [t for t in guest.tasks if t.done]:
+            guest.settle(task)
+        while guest.chans:
+            net.close(guest.chans.pop())
+    for proto in net.kernel.devices["I"].select("").stack.protos[:3]:
+        assert proto.ends == {} and proto.lports == {}, proto.name
+        assert all(c.free and c.inuse == 0 and not c.incall for c in proto.convs)
+        assert sorted(proto._free) == list(range(len(proto.convs)))
