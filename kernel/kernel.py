@@ -59,7 +59,7 @@ class Kernel:
 
     def __init__(self, host: Host | None = None, memory: int | None = None, user: str = "glenda",
                  strace: TextIO | None = None, quota: Quota | None = None,
-                 sysname: str = "vx9", dialect: Dialect = VX9,
+                 sysname: str = "vx9", dialect: Dialect = VX9, processors: int = 1,
                  first_names: Callable[[Kernel], Awaitable[None]] = devtab.first_names,
                  **device_options: Any) -> None:
         self.host = host if host is not None else Host()
@@ -67,6 +67,7 @@ class Kernel:
         self.user = self.eve = user
         self.sysname = sysname
         self.dialect = dialect
+        self.processors = processors  # that guests are told of
         self.quota = quota if quota is not None else Quota()
         if memory is not None:
             self.quota.memory = memory

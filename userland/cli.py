@@ -54,6 +54,13 @@ def seconds(text: str) -> float:
     return value
 
 
+def processors(text: str) -> int:
+    """1 to 64."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 64):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of processors; write 1 to 64")
+    return int(text)
+
+
 class Common(argparse.Namespace):
     """The options of everything that makes a kernel, with what they are when not given.
 
@@ -64,7 +71,7 @@ class Common(argparse.Namespace):
         super().__init__(bind=[], root=None, rw=False, env=[], inherit_env=False, cwd=None,
                          memory=None, user=None, strace=False, strace_out=None, line=None,
                          profile=False, profile_out=None, fault_report=False, no_walls=False,
-                         home=None, dialect="auto", namespace=None, login=False, start=None,
+                         home=None, dialect="auto", namespace=None, login=False, start=None, ncpu=1,
                          mount=[], key=None)
 
 
@@ -101,6 +108,8 @@ def common_options(parser: argparse.ArgumentParser, start: Common) -> None:
     add("--inherit-env", action="store_true", help="pass on all of the host's variables")
     add("--cwd", metavar="DIR", help="start in this folder of the guest's name space")
     add("--memory", type=size, metavar="SIZE", help="the most one process may have, as 256M")
+    add("--ncpu", type=processors, metavar="N",
+        help="the processors that programs are told of (1); a Go program starts as many threads")
     add("--user", metavar="NAME", help="the guest's user name (glenda)")
     add("--strace", action="store_true",
         help="print every system call on stderr, or with --strace=FILE to FILE")

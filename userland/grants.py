@@ -18,6 +18,11 @@ from vx9.userland.errors import Refusal
 GUEST_OWN = frozenset(("/", "/bin", "/dev", "/env", "/fd", "/mnt", "/net", "/proc", "/root", "/srv"))
 GUEST_OWN_TREES = ("/dev/", "/env/", "/fd/", "/net/", "/proc/", "/srv/")
 
+CERTIFICATES = "/sys/lib/tls/ca.pem"
+# Where hosts keep them: Debian, Fedora, openSUSE, Alpine.
+BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+           "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem")
+
 Value = str | bytes | list[str]
 
 
@@ -110,6 +115,14 @@ def go_grants(cwd: str, program: str, env: Mapping[str, str], rw: bool) -> Itera
             yield Grant(place, place, True)
 
 
+def certificates(env: Mapping[str, str], places: Iterable[str] = BUNDLES) -> Iterator[Grant]:
+    """The authorities that the host trusts, where a Plan 9 program looks for them."""
+    for place in (env.get("SSL_CERT_FILE", ""), *places):
+        if place and os.path.isfile(place) and os.access(place, os.R_OK):
+            yield Grant(CERTIFICATES, os.path.abspath(place))
+            return
+
+
 def merge(grants: Iterable[Grant]) -> list[Grant]:
     """In binding order, outer folders first, without what an outer one already gives alike.
 
@@ -141,7 +154,7 @@ def environment(host: Mapping[str, str], settings: Iterable[str], inherit: bool,
         if not name or "/" in name or name in (".", ".."):
             raise Refusal(f"--env {setting}: {name!r} cannot name a variable; write NAME or NAME=VALUE")
         if equals:
-            env[name] = os.fsencode(value)
+            env[name] = value.split(":") if name == "path" else os.fsencode(value)
         elif name in host:
             env[name] = os.fsencode(host[name])
         else:

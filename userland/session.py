@@ -22,6 +22,8 @@ def requested(options: argparse.Namespace, cwd: str, extra: Sequence[Grant] = ()
     wanted = []
     if options.root is None and grants.usable_cwd(cwd):
         wanted.append(Grant(cwd, cwd, options.rw))
+    if options.root is None:
+        wanted += grants.certificates(os.environ)
     wanted += extra
     wanted += map(grants.parse_bind, options.bind)
     return grants.merge(wanted)
@@ -75,7 +77,7 @@ def kernel(options: argparse.Namespace, extra: Sequence[Grant] = (),
 
     with watching(options) as seen, remote.remotes(options) as remotes:
         user = options.user or rooted.USER
-        running = Kernel(memory=options.memory, user=user, strace=seen.trace,
+        running = Kernel(memory=options.memory, user=user, strace=seen.trace, processors=options.ncpu,
                          **rooted.kernel_options(options, user))
         seen.hook(running)
         walls(options, wanted, writable)  # before there are other threads

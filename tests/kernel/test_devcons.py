@@ -128,6 +128,14 @@ def test_config_lists_the_devices(v):
     assert "dev\n" in config and "\tcons\n" in config and "int cpuserver = 0;" in config
 
 
+def test_sysstat_has_a_line_for_each_processor(v):
+    assert v.get("/dev/sysstat").count(b"\n") == 1
+    v.kernel.processors = 3
+    lines = v.get("/dev/sysstat").splitlines()
+    assert [line.split()[0] for line in lines] == [b"0", b"1", b"2"]
+    assert {len(line) for line in lines} == {120}
+
+
 def test_sysstat_counts_until_it_is_written(v, run, host):
     def script(g):
         for _ in range(9):

@@ -114,6 +114,21 @@ def test_environment_is_short_unless_inherited():
     assert "a/b" not in env
 
 
+def test_path_is_a_list():
+    env = grants.environment({}, ["path=.:/bin:/x y/bin"], False, "glenda", "/tmp")
+    assert env["path"] == [".", "/bin", "/x y/bin"]
+
+
+def test_certificates_are_the_hosts(tmp_path):
+    mine, other = tmp_path / "mine.pem", tmp_path / "other.pem"
+    other.write_text("-----BEGIN CERTIFICATE-----\n")
+    places = [str(tmp_path / "none"), str(tmp_path), str(other)]
+    assert list(grants.certificates({}, places)) == [grants.Grant("/sys/lib/tls/ca.pem", str(other))]
+    mine.write_text("")
+    assert [grant.host for grant in grants.certificates({"SSL_CERT_FILE": str(mine)}, places)] == [str(mine)]
+    assert list(grants.certificates({}, places[:2])) == []
+
+
 @pytest.mark.parametrize("setting", ["=x", "a/b=1", "NOT_THERE", "", "."])
 def test_wrong_settings_are_refused(setting):
     with pytest.raises(Refusal, match="--env"):
