@@ -148,7 +148,7 @@ def environment(host: Mapping[str, str], settings: Iterable[str], inherit: bool,
     if inherit:
         env.update((name, os.fsencode(value)) for name, value in host.items() if "/" not in name)
     env.update(path=[".", "/bin"], home=f"/usr/{user}", user=user, cputype="386", objtype="386",
-               service="terminal", TMPDIR=tmpdir, timezone=zone.of_host(host))
+               service="terminal", sysname="vx9", TMPDIR=tmpdir, timezone=zone.of_host(host))
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not name or "/" in name or name in (".", ".."):

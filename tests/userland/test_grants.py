@@ -1,7 +1,10 @@
 """What of the host a guest gets: binds, the rules for Go tests, variables."""
 
+import inspect
+
 import pytest
 
+from vx9.kernel.kernel import Kernel
 from vx9.userland import grants
 from vx9.userland.errors import Refusal
 from vx9.userland.grants import Grant
@@ -108,6 +111,7 @@ def test_environment_is_short_unless_inherited():
     assert env["path"] == [".", "/bin"]
     assert env["home"] == "/usr/glenda"
     assert env["TMPDIR"] == "/tmp"
+    assert env["sysname"] == inspect.signature(Kernel).parameters["sysname"].default
     env = grants.environment({**host, "a/b": "x"}, ["A=1=2", "B=", "LANG"], True, "glenda", "/tmp")
     assert env["SECRET"] == b"s"
     assert (env["A"], env["B"], env["LANG"]) == (b"1=2", b"", b"C")
