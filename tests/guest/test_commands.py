@@ -152,6 +152,24 @@ def test_kill(command):
     assert command("kill") == ("", "usage: kill name ...\n", "usage", 1)
 
 
+@pytest.mark.parametrize(("name", "line"), [
+    ("slay", "kill>/proc/N/ctl"), ("stop", "stop>/proc/N/ctl"), ("start", "start>/proc/N/ctl"),
+])
+def test_slay_stop_and_start(command, name, line):
+    assert re.sub(r"\d+", "N", command(name, name)[0]) == f"echo {line} # {name}\n"
+    assert command(name) == ("", f"usage: {name} name ...\n", "usage", 1)
+
+
+def test_ns(command):
+    out, err, message, _ = command("ns")
+    lines = out.splitlines()
+    assert (err, message, lines[-1]) == ("", "", f"cd {PLACE}")
+    assert "bind '#c' /dev" in lines and "bind -c '#e' /env" in lines
+    assert all(re.match(r"(bind|mount)( -[abcC]+)? \S+ \S+", line) for line in lines[:-1])
+    assert command("ns", "99999")[1].startswith("/bin/ns: can't open /proc/99999/ns: ")
+    assert command("ns", "x", "y") == ("", "usage: ns [-r] [pid]\n", "usage", 1)
+
+
 def test_the_image(command):
     assert command("cat", "/adm/timezone/local") == good("GMT 0 GMT 0\n\n")
     assert "/lib/ndb/common\n" in command("ls", "/lib/ndb")[0]

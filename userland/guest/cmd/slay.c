@@ -1,0 +1,13 @@
+/*
+ * slay: prints the commands, for rc, that end one's own processes of a name, whatever they catch.
+ * Source: kill(1), stop(1), proc(3).
+ */
+#include <u.h>
+#include <libc.h>
+#include "byname.h"
+
+void
+main(int argc, char **argv)
+{
+    byname(argc, argv, "kill", "ctl");
+}
