@@ -144,7 +144,7 @@ def _config(cons: Cons, fid: Fid) -> bytes:
 
 # Memory
 
-def _swap(cons: Cons, fid: Fid) -> bytes:
+def swap(cons: Cons, fid: Fid) -> bytes:
     """Bytes of memory and of a page, then pages; the host pages, so that no swap is used."""
     kernel = cons.kernel
     total = kernel.quota.memory or 1 << 30
@@ -156,7 +156,7 @@ def _swap(cons: Cons, fid: Fid) -> bytes:
             % (total, PAGE, used, pages, cons.swap_pages))
 
 
-async def _swap_write(cons: Cons, fid: Fid, written: bytes, offset: int) -> int:
+async def swap_write(cons: Cons, fid: Fid, written: bytes, offset: int) -> int:
     """start, or the descriptor of a file to swap to; the host's pager runs anyway."""
     if len(written) >= SWAP_MAX:
         raise PlanError(ETOOBIG)
@@ -263,7 +263,7 @@ ROWS: Final = (
     Row("hostowner",  0o664, text=_hostowner, write=_hostowner_write),
     Row("osversion",  0o444, text=_osversion),
     Row("reboot",     0o660, write=_reboot_write),
-    Row("swap",       0o664, text=_swap, write=_swap_write),
+    Row("swap",       0o664, text=swap, write=swap_write),
     Row("sysname",    0o664, text=_sysname, write=_sysname_write),
     Row("sysstat",    0o666, text=_sysstat, write=_sysstat_write),
 )

@@ -24,10 +24,12 @@ from vx9.kernel.devenv import Env
 from vx9.kernel.devhost import Host, Ram
 from vx9.kernel.devip import Ipdev
 from vx9.kernel.devmnt import Mnt
+from vx9.kernel.devmachine import Arch, Rtc, Swap
 from vx9.kernel.devpipe import Pipe
 from vx9.kernel.devproc import Devproc
 from vx9.kernel.devroot import PLACES, Root
 from vx9.kernel.devsegment import Segments
+from vx9.kernel.devshr import Shr
 from vx9.kernel.devsrv import Srv
 from vx9.kernel.devstdio import Stdio
 from vx9.kernel.namespace import MAFTER, MBEFORE, MCREATE, MREPL
@@ -101,6 +103,10 @@ def devices(kernel: Kernel, ram_quota: int = RAM_QUOTA, console: Console | None 
         "d": Dup(eve, now),
         "g": Segments(eve, now),
         "¤": Cap(eve, now, kernel.clock.ticks),
+        "σ": Shr(kernel),
+        "P": Arch(kernel),
+        "r": Rtc(kernel),
+        "¶": Swap(kernel, cons),
         "I": Ipdev(kernel),
         "N": Cs(kernel),
         "U": Host(numbers),

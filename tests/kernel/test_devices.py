@@ -19,7 +19,8 @@ from vx9.fs.dir import (
     DirChange,
 )
 from vx9.fs.errors import PlanError
-from vx9.kernel.namespace import MREPL
+from vx9.fs.ramfs import RamFS
+from vx9.kernel.namespace import MBEFORE, MCACHE, MCREATE, MREPL
 
 
 def fails(text):
@@ -50,6 +51,27 @@ def test_the_listing_makes_the_name_space_anew(v):
     v.kernel.call(v.p.ns.close)
     v.p.ns = old
     assert again == lines
+
+
+def test_the_listing_names_what_is_posted(v, kernel):
+    near, far = kernel.call(kernel.pipe, "glenda")
+    fd = v.p.fds.install(near)
+    tree = RamFS("glenda", lambda: 0, 1 << 20)
+    v.mount(tree, "/mnt", MREPL | MCREATE | MCACHE, "", near)
+    assert v.p.ns.listing(v.p)[-2] == "mount -cC #|/data /mnt \n"
+    v.put("/srv/tree", b"%d" % fd, create=True)
+    assert v.p.ns.listing(v.p)[-2] == "mount -cC #s/tree /mnt \n"
+    v.put("/mnt/f", b"x", create=True)
+    v.bind("/mnt", "/n", MBEFORE)
+    assert v.p.ns.listing(v.p)[-3:-1] == ["bind  /n /n\n", "bind -b /mnt /n\n"]
+    v.unmount("/srv/tree", "/mnt")
+    with fails("not in union"):
+        v.unmount("/srv/tree", "/n")
+    v.unmount("/n", "/n")  # the member mounted first is what /n opens
+    assert v.ls("/n") == {} and v.ls("/mnt") == {}
+    v.remove("/srv/tree")
+    v.close(v.p.fds.remove(fd))
+    v.close(far)
 
 
 def test_tmp_is_memory(v):
