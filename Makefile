@@ -4,6 +4,7 @@
 #   make test     all tests (ARGS='-k name' to choose)   make bench    the benchmarks
 #   make clean    remove what was built                  make dist     sdist and wheel in dist/
 #   make fuzz     fuzz the core, TIME=60 seconds for each target (needs clang)
+#   make go-ladder    all tests of Go's standard library (ARGS='--again os' to choose)
 #
 # PYTHON=/path/to/python3 chooses the interpreter (3.11 or later).
 # Only relative names: the tree may lie in a folder with blanks in its name.
@@ -43,6 +44,9 @@ bench: $(VENV)/installed
 TIME ?= 60
 fuzz: $(VENV)/installed
 	$(VENV)/bin/python -P tests/fuzz/fuzz.py --time $(TIME) $(ARGS)
+
+go-ladder: $(VENV)/installed-test
+	@$(VENV)/bin/python -P tests/go/ladder.py $(ARGS)
 
 dist: $(VENV)/installed-check
 	$(RUN) build
