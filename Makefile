@@ -22,7 +22,7 @@ ifneq ($(shell cat $(VENV)/here 2>/dev/null),$(CURDIR))
 MOVED = moved
 endif
 
-.PHONY: shell test check bench fuzz dist clean moved
+.PHONY: shell test check bench fuzz go-ladder dist clean moved
 
 shell: $(VENV)/installed
 	@$(RUN) vx9 $(ARGS)
