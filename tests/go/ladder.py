@@ -68,6 +68,7 @@ class Ladder:
         self.go = go
         self.tiers: dict[str, list[str]] = table["tiers"]
         self.upstream: dict[str, dict[str, object]] = table["upstream"]
+        self.with_toolchain: list[str] = table["toolchain"]["packages"]
         self.packages = go.std_packages()
         self.results: dict[str, Result] = {}
         self.lock = threading.Lock()
@@ -146,13 +147,13 @@ def environment(go: toolchain.Go, folder: str) -> dict[str, str]:
     return {**kept, "PATH": f"{go.root}/bin:/usr/bin:/bin", "GOROOT": str(go.root), "TMPDIR": folder}
 
 
-def run(ladder: Ladder, package: str, limit: float, arguments: Sequence[str] = ()) -> Result:
-    """One run of a package's tests; its output is kept as KEPT/PACKAGE.log."""
+def run(ladder: Ladder, package: str, limit: float, flags: Sequence[str] = ()) -> Result:
+    """One run of a package's tests, vx9 with these flags; its output is kept as KEPT/PACKAGE.log."""
     binary = ladder.go.std_test(package)
     log = KEPT / f"{package}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [Path(sys.executable).parent / "go_plan9_386_exec", binary, "-test.paniconexit0",
-               "-test.short", "-test.v", f"-test.timeout={limit:.0f}s", *arguments]
+    command = [Path(sys.executable).parent / "go_plan9_386_exec", *flags, binary,
+               "-test.paniconexit0", "-test.short", "-test.v", f"-test.timeout={limit:.0f}s"]
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="vx9-ladder-") as folder, open(log, "wb") as output:
         process = subprocess.Popen(command, cwd=ladder.go.src / package, stdin=subprocess.DEVNULL,
@@ -177,8 +178,11 @@ def climb(ladder: Ladder, package: str, options: argparse.Namespace) -> Result:
     """All the runs of a package that were asked for; stops at the first that fails."""
     passed = 0
     old = ladder.results.get(package)
+    flags = ["--ncpu", str(options.ncpu)]
+    if options.with_go or package in ladder.with_toolchain:
+        flags += ladder.go.guest_flags()
     for _ in range(options.repeat):
-        result = run(ladder, package, options.timeout)
+        result = run(ladder, package, options.timeout, flags)
         passed += result.good
         if not result.good:
             break
@@ -234,6 +238,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="so often in a row")
     parser.add_argument("--under-load", action="store_true", help="while all processors are busy")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="packages at a time")
+    parser.add_argument("--ncpu", type=int, default=1, metavar="N", help="processors that guests see")
+    parser.add_argument("--with-go", action="store_true",
+                        help="with a go command in the guest, for the tests that look for one")
     parser.add_argument("--timeout", type=float, default=600, metavar="SECONDS", help="of a run")
     options = parser.parse_args(arguments)
     try:

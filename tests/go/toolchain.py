@@ -87,6 +87,13 @@ class Go:
                 self.build(place / name, "build", f"cmd/{name}", cwd=self.src)
         return folder
 
+    def guest_flags(self) -> list[str]:
+        """Flags of vx9 that give a guest GOROOT with its own toolchain in it, on its path too."""
+        tools = self.guest_tools()
+        return ["--bind", str(self.root), "--bind", f"{tools}/bin:{self.root}/bin",
+                "--bind", f"{tools}/tool:{self.root}/pkg/tool", "--env", f"GOROOT={self.root}",
+                "--env", f"path=.:/bin:{self.root}/bin"]
+
 
 def find() -> Go:
     """The pinned toolchain.  Raises Missing."""
