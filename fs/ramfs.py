@@ -312,6 +312,8 @@ class RamFS(Refuser):
             self._check_removable(node, uid)
             assert node.parent is not None
             self._check_new_name(node.parent, change.name)
+        if change.length is not None and not node.opens:
+            self._alive(node)  # a file that is gone takes nothing of the quota
         rights.check_change(self._dir(node), uid, change, MODEBITS)
 
     # For whoever fills the tree

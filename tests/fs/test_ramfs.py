@@ -122,3 +122,21 @@ def test_put_over_a_file_is_an_error():
     fs = make()
     with pytest.raises(PlanError):
         fs.put("hello/x", b"")
+
+
+def test_a_removed_file_gives_its_room_back_once():
+    fs = make()
+    door = Door(fs)
+    fid = door.at("hello")
+    door.remove(door.at("hello"))
+    used = fs.used
+    with pytest.raises(PlanError, match="removed"):
+        door.wstat(fid, DirChange(length=0))
+    assert fs.used == used
+    fid = door.open_at("sub/b", ORDWR)
+    door.remove(door.at("sub/b"))
+    used = fs.used
+    door.wstat(fid, DirChange(length=100))
+    assert fs.used == used + 100
+    door.clunk(fid)
+    assert fs.used < used
