@@ -36,6 +36,8 @@ EADDRESS: Final = "can't translate address"
 ESERVICE: Final = "can't translate service"
 ENONAME: Final = "dns: name does not exist"
 ENORECORD: Final = "dns: resource does not exist; negrcode 0"
+# An address and a port, for which the database is not needed.
+LITERAL: Final = re.compile(r"\w+!+(\*|[0-9.]+)!+[0-9]+").fullmatch
 # What the kinds of records are called in ndb(6), and the value's place in an answer.
 # fmt: off
 RECORDS: Final = {
@@ -70,7 +72,8 @@ class Cs(DirtabServer):
             raise PlanError(f"{who}: request too long")
         self._answers[fid] = []
         question = data.rstrip(b"\0\n").decode("utf-8", "surrogateescape")
-        await self._refresh()
+        if not LITERAL(question):
+            await self._refresh()
         try:
             found = answer(question)
         except Failed as error:
