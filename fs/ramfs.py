@@ -79,9 +79,11 @@ class RamFS(Refuser):
     """A tree in memory whose root belongs to `owner`; `now` tells the seconds since 1970."""
 
     def __init__(self, owner: str = "none", now: Callable[[], int] = lambda: 0,
-                 quota: int = 256 << 20, perm: int = 0o775) -> None:
+                 quota: int = 256 << 20, perm: int = 0o775,
+                 charge: Callable[[int], None] = lambda size: None) -> None:
         self.now = now
         self.quota = quota
+        self.charge = charge  # told of every change of `used`; may raise PlanError
         self.used = 0
         self._paths = 0
         self.root = self._node("/", DMDIR | perm & 0o777, owner, owner)
@@ -95,6 +97,7 @@ class RamFS(Refuser):
     def _charge(self, size: int) -> None:
         if size > 0 and self.used + size > self.quota:
             raise PlanError(EFULL)
+        self.charge(size)
         self.used += size
 
     # Walking
@@ -192,7 +195,7 @@ class RamFS(Refuser):
         if fid.omode & ORCLOSE and node.parent is not None and not node.children:
             self._unlink(node, fid.uid)
         elif not node.opens and node.parent is None and node is not self.root:
-            self.used -= node.cost()
+            self._charge(-node.cost())
         fid.omode = -1
 
     async def remove(self, fid: Fid) -> None:
@@ -216,7 +219,7 @@ class RamFS(Refuser):
         node.parent = None
         self._modified(parent, uid)
         if not node.opens:
-            self.used -= node.cost()
+            self._charge(-node.cost())
 
     # Contents
 
@@ -254,7 +257,7 @@ class RamFS(Refuser):
             try:
                 node.data.extend(bytes(grown))
             except MemoryError:
-                self.used -= grown
+                self._charge(-grown)
                 raise PlanError(EFULL) from None
 
     def _modified(self, node: Node, uid: str) -> None:
@@ -300,7 +303,7 @@ class RamFS(Refuser):
         """In place, so that the order of the directory stays."""
         parent = node.parent
         assert parent is not None and parent.children is not None
-        self.used += len(name) - len(node.name)
+        self._charge(len(name) - len(node.name))
         parent.children = {name if child is node else old: child
                            for old, child in parent.children.items()}
         node.name = name

@@ -147,7 +147,7 @@ def _config(cons: Cons, fid: Fid) -> bytes:
 def swap(cons: Cons, fid: Fid) -> bytes:
     """Bytes of memory and of a page, then pages; the host pages, so that no swap is used."""
     kernel = cons.kernel
-    total = kernel.quota.memory or 1 << 30
+    total = kernel.limits.memory or 1 << 30
     used = sum(seg.size for p in kernel.procs.values() if p.space is not None
                for seg in p.space.all()) // PAGE
     pages = max(total // PAGE, used)

@@ -14,6 +14,7 @@ from vx9.fs.errors import EBADSPEC, PlanError
 from vx9.fs.hostfs import HostFS
 from vx9.fs.ramfs import RamFS
 from vx9.fs.server import FileServer, Refuser
+from vx9.kernel.limits import Account
 
 RAMS: Final = 64  # trees in memory
 SPEC_MAX: Final = 64  # characters of a tree's name
@@ -62,11 +63,11 @@ class Ram(Refuser):
     name = "ram"
 
     def __init__(self, numbers: Iterator[int], owner: str, now: Callable[[], int],
-                 quota: int) -> None:
+                 account: Account) -> None:
         self._numbers = numbers
         self._owner = owner
         self._now = now
-        self._quota = quota
+        self._account = account
         self._trees: dict[str, RamFS] = {}
 
     def select(self, spec: str) -> RamFS:
@@ -75,7 +76,8 @@ class Ram(Refuser):
         if tree is None:
             if not spec or len(spec) > SPEC_MAX or len(self._trees) >= RAMS:
                 raise PlanError(EBADSPEC)
-            tree = RamFS(self._owner, self._now, self._quota)
+            account = self._account
+            tree = RamFS(self._owner, self._now, account.limits.ram, charge=account.take)
             tree.dev = next(self._numbers)
             self._trees[spec] = tree
         return tree

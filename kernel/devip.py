@@ -58,7 +58,7 @@ class Ip(Refuser):
         self.kernel = kernel
         self.dev = number
         self.born = self.now()
-        self.stack = Stack(kernel.sched, kernel.eve, number == 0, kernel.quota.conversations,
+        self.stack = Stack(kernel.sched, kernel.eve, number == 0, kernel.limits.conversations,
                            lambda: kernel.limits_met.add("conversations"))
         self.ndb = b""
         self.ndb_version = 0

@@ -16,12 +16,14 @@ from vx9.fs.dir import DMDIR, OREAD, QTDIR, Dir, DirChange, Qid
 from vx9.fs.errors import EHUNGUP, EISDIR, ENONEXIST, ENOTDIR, EPERM, PlanError
 from vx9.fs.server import Fid, Refuser
 from vx9.kernel import note
+from vx9.kernel.limits import Account
 from vx9.kernel.note import NoteKind
 from vx9.kernel.sched import Rendez
 
 ATOMIC: Final = 64 * 1024  # a longer write is several
 QUEUE: Final = 256 * 1024  # bytes under way before a writer waits
 ENDS_OF_FILE: Final = 3
+BLOCK_COST: Final = 64  # bytes of the host besides the data
 _NAMES: Final = ("data", "data1")
 
 
@@ -57,10 +59,12 @@ class Pipe(Refuser):
 
     dc = "|"
 
-    def __init__(self, eve: str = "none", now: Callable[[], int] = lambda: 0) -> None:
+    def __init__(self, eve: str = "none", now: Callable[[], int] = lambda: 0,
+                 account: Account | None = None) -> None:
         self.eve = eve
         self.now = now
         self._made = 0
+        self._take = account.take if account is not None else _uncounted
 
     def _qid(self, pipe: _Pipe, end: int) -> Qid:
         return Qid(pipe.path * 4 + end + 1, 0, QTDIR if end < 0 else 0)
@@ -125,6 +129,7 @@ class Pipe(Refuser):
         theirs.hungup = True
         theirs.more.wakeup()
         mine.closed = mine.hungup = True
+        self._take(-mine.size - BLOCK_COST * len(mine.blocks))
         mine.blocks.clear()
         mine.size = 0
         mine.room.wakeup()
@@ -144,6 +149,7 @@ class Pipe(Refuser):
                 return b""
         block = blocks[0]
         if len(block) <= count:
+            self._take(-BLOCK_COST)
             blocks.popleft()
         else:
             blocks[0] = block[count:]
@@ -151,6 +157,7 @@ class Pipe(Refuser):
             q.more.wakeup()
         full = q.size >= QUEUE
         q.size -= len(block)
+        self._take(-len(block))
         if full and q.size < QUEUE:
             q.room.wakeup()
         return block
@@ -164,6 +171,7 @@ class Pipe(Refuser):
             if q.closed or q.hungup:
                 _complain(p)
             block = data if len(data) <= ATOMIC else data[at:at + ATOMIC]
+            self._take(len(block) + BLOCK_COST)
             q.blocks.append(block)
             q.size += len(block)
             q.more.wakeup()
@@ -198,6 +206,10 @@ class Pipe(Refuser):
                        self.eve, self.eve, self.eve, ord("|"), self.dev)
         return Dir(self._qid(pipe, end), pipe.mode[end], now, now, pipe.queues[end].size,
                    _NAMES[end], self.eve, self.eve, self.eve, ord("|"), self.dev)
+
+
+def _uncounted(size: int) -> None:
+    """A pipe of nobody's."""
 
 
 def _complain(p: Any) -> None:

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from vx9.kernel.kernel import Kernel
     from vx9.kernel.proc import Proc
 
-RAM_QUOTA: Final = 256 << 20  # bytes in one memory tree
-
 IMAGE: Final = "root"  # the memory tree of the root image
 # Its folders that are something else here: devices, memory, our programs, places to mount on.
 MOUNTED: Final = frozenset({"bin", "dev", "env", "fd", "mnt", "n", "net", "proc", "root", "srv",
@@ -69,7 +67,7 @@ class ImageFile(Protocol):
     load: Callable[[], bytes] | None
 
 
-def devices(kernel: Kernel, ram_quota: int = RAM_QUOTA, console: Console | None = None,
+def devices(kernel: Kernel, console: Console | None = None,
             image: Iterable[ImageFile] = (),
             places: Sequence[str] = PLACES) -> dict[str, FileServer]:
     """The servers of a kernel, by letter; image is copied to the memory tree IMAGE.
@@ -89,7 +87,7 @@ def devices(kernel: Kernel, ram_quota: int = RAM_QUOTA, console: Console | None 
         screen.end_input()  # until a terminal is lent
         screen.interrupt = interrupt
     numbers = itertools.count(1)
-    ram = Ram(numbers, eve, now, ram_quota)
+    ram = Ram(numbers, eve, now, kernel.account)
     for file in image:
         if file.path.split("/")[1] not in MOUNTED:
             ram.select(IMAGE).put(file.path, file.load() if file.load else b"", file.mode)
@@ -97,7 +95,7 @@ def devices(kernel: Kernel, ram_quota: int = RAM_QUOTA, console: Console | None 
         "/": Root(eve, now, places),
         "c": cons,
         "e": Env(kernel),
-        "|": Pipe(eve, now),
+        "|": Pipe(eve, now, kernel.account),
         "p": Devproc(kernel),
         "s": Srv(eve, now),
         "d": Dup(eve, now),

@@ -246,7 +246,7 @@ def size_class(image: Image, quota: int | None) -> int:
 def make_space(p: Proc, program: Program) -> tuple[Space, int, int]:
     """Memory with the program in it: (space, stack pointer, address of the Tos)."""
     image = program.image
-    quota = p.kernel.quota.memory
+    quota = p.kernel.limits.memory
     if sum(map(len, program.args)) + 5 * len(program.args) > p.kernel.dialect.args_limit:
         raise PlanError(ENOVMEM)
     try:

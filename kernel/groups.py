@@ -8,26 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from vx9.fs.errors import EBADFD, EEXIST, ENOFD, ENONEXIST, ETOOBIG, PlanError
 
 if TYPE_CHECKING:
     from vx9.kernel.chan import Chan
+    from vx9.kernel.limits import Account
     from vx9.kernel.sched import Rendez
 
 STEP: Final = 20  # a table grows by so many descriptors
 MAX_FDS: Final = 5000
 MAX_VALUE: Final = 16300  # bytes in one environment variable
 MAX_ENV: Final = 1 << 20  # bytes in all variables of a group
+VARIABLE_COST: Final = 128  # bytes that a variable counts for besides its name and value
+FD_COST: Final = 1024  # bytes of the host that an open file is reckoned to take
 
 
 class FdGroup:
     """A table of open files."""
 
-    __slots__ = ("_free", "cexec", "chans", "exceeded", "limit", "refs")
+    __slots__ = ("_free", "account", "cexec", "chans", "charged", "exceeded", "limit", "refs")
 
-    def __init__(self, limit: int = MAX_FDS) -> None:
+    def __init__(self, limit: int = MAX_FDS, account: Account | None = None) -> None:
+        self.account = account
+        self.charged = 0  # to the account
         self.chans: list[Chan | None] = [None] * STEP
         self.limit = limit
         self.refs = 1
@@ -51,13 +56,35 @@ class FdGroup:
         except ValueError:
             fd = len(chans)
             if fd >= self.limit:
-                raise PlanError(ENOFD) from None
+                self._full()
             self._grow(fd)
         if fd >= self.limit:
-            raise PlanError(ENOFD)
+            self._full()
+        self._charge(c)
         chans[fd] = c
         self._free = fd + 1
         return fd
+
+    def _full(self) -> NoReturn:
+        if self.account is not None:
+            self.account.met.add("files")
+        raise PlanError(ENOFD)
+
+    def _charge(self, c: Chan) -> None:
+        if self.account is not None:
+            cost = FD_COST + len(c.path)
+            self.account.take(cost)
+            self.charged += cost
+
+    def _give(self, c: Chan) -> None:
+        if self.account is not None:
+            cost = min(self.charged, FD_COST + len(c.path))
+            self.account.give(cost)
+            self.charged -= cost
+
+    def empty(self) -> FdGroup:
+        """A table without files, under the same limits."""
+        return FdGroup(self.limit, self.account)
 
     def _grow(self, fd: int) -> None:
         """Make room for fd, the first that is used of the new ones."""
@@ -71,16 +98,20 @@ class FdGroup:
         if fd < 0 or fd >= len(chans) + STEP:
             raise PlanError(EBADFD)
         if fd >= self.limit:
-            raise PlanError(ENOFD)
+            self._full()
+        self._charge(c)
         if fd >= len(chans):
             self._grow(fd)
         old, chans[fd] = chans[fd], c
+        if old is not None:
+            self._give(old)
         self.cexec.discard(fd)
         return old
 
     def remove(self, fd: int) -> Chan:
         """Take the file out of the table, for the caller to close.  Raises PlanError(EBADFD)."""
         c = self.get(fd)
+        self._give(c)
         self.chans[fd] = None
         self.cexec.discard(fd)
         self._free = min(self._free, fd)
@@ -92,7 +123,10 @@ class FdGroup:
 
     def copy(self) -> FdGroup:
         """A table of the same files, made in one step."""
-        new = FdGroup(self.limit)
+        new = self.empty()
+        if self.account is not None:
+            self.account.take(self.charged)
+            new.charged = self.charged
         new.chans = list(self.chans)
         new._free = self._free
         new.cexec = set(self.cexec)
@@ -104,6 +138,9 @@ class FdGroup:
     def take_all(self) -> list[Chan]:
         """Empty the table; its files, for the caller to close."""
         chans = [c for c in self.chans if c is not None]
+        if self.account is not None:
+            self.account.give(self.charged)
+            self.charged = 0
         self.chans = [None] * STEP
         self._free = 0
         return chans
@@ -125,6 +162,10 @@ class EnvVar:
     vers: int = 0
     value: bytes = b""
 
+    def cost(self) -> int:
+        """Bytes that it counts for."""
+        return VARIABLE_COST + len(self.name) + len(self.value)
+
 
 @dataclass(slots=True, eq=False)
 class EnvGroup:
@@ -135,6 +176,8 @@ class EnvGroup:
     refs: int = 1
     _paths: int = 0
     _index: dict[str, EnvVar] = field(default_factory=dict)
+    account: Account | None = None
+    size: int = 0  # of all variables
 
     def find(self, name: str) -> EnvVar | None:
         """The variable called name."""
@@ -153,18 +196,19 @@ class EnvGroup:
         """A new empty variable.  Raises PlanError(EEXIST)."""
         if name in self._index:
             raise PlanError(EEXIST)
+        variable = EnvVar(name, self._paths + 1)
+        self._resize(variable.cost())
         self._paths += 1
         self.vers += 1
-        variable = EnvVar(name, self._paths)
         self.variables.append(variable)
         self._index[name] = variable
         return variable
 
     def assign(self, variable: EnvVar, value: bytes) -> None:
         """Change a value.  Raises PlanError(ETOOBIG)."""
-        size = sum(len(v.value) for v in self.variables) - len(variable.value) + len(value)
-        if len(value) > MAX_VALUE or size > MAX_ENV:
+        if len(value) > MAX_VALUE:
             raise PlanError(ETOOBIG)
+        self._resize(len(value) - len(variable.value))
         variable.value = value
         variable.vers += 1
         self.vers += 1
@@ -177,6 +221,7 @@ class EnvGroup:
         """Forget a variable; the last one takes its place.  Raises PlanError(ENONEXIST)."""
         if self._index.get(variable.name) is not variable:
             raise PlanError(ENONEXIST)
+        self._resize(-variable.cost())
         del self._index[variable.name]
         last = self.variables.pop()
         if last is not variable:
@@ -186,11 +231,27 @@ class EnvGroup:
     def copy(self) -> EnvGroup:
         """An independent group with the same variables."""
         copies = [EnvVar(v.name, v.path, v.vers, v.value) for v in self.variables]
-        return EnvGroup(copies, self.vers, 1, self._paths, {v.name: v for v in copies})
+        other = EnvGroup([], self.vers, 1, self._paths, {}, self.account)
+        other._resize(self.size)
+        other.variables, other._index = copies, {v.name: v for v in copies}
+        return other
+
+    def empty(self) -> EnvGroup:
+        """A group without variables, under the same limits."""
+        return EnvGroup(account=self.account)
+
+    def _resize(self, more: int) -> None:
+        if more > 0 and self.size + more > MAX_ENV:
+            raise PlanError(ETOOBIG)
+        if self.account is not None:
+            self.account.take(more)
+        self.size += more
 
     def leave(self) -> None:
         """One process less."""
         self.refs -= 1
+        if self.refs == 0:
+            self._resize(-self.size)
 
 
 def env_value(value: bytes | str | Sequence[str]) -> bytes:
@@ -202,9 +263,9 @@ def env_value(value: bytes | str | Sequence[str]) -> bytes:
     return b"".join(word.encode("utf-8", "surrogateescape") + b"\0" for word in value)
 
 
-def make_env(values: Mapping[str, Any]) -> EnvGroup:
+def make_env(values: Mapping[str, Any], account: Account | None = None) -> EnvGroup:
     """An environment group; names that cannot be files are left out."""
-    env = EnvGroup()
+    env = EnvGroup(account=account)
     for name, value in values.items():
         if name and "/" not in name and name not in (".", ".."):
             env.set(name, env_value(value))

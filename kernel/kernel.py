@@ -11,7 +11,6 @@ import concurrent.futures
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
 from vx9.fs.dir import ORDWR
@@ -24,10 +23,11 @@ from vx9.kernel.clock import Clock
 from vx9.kernel.devmnt import Mnt
 from vx9.kernel.devpipe import Pipe
 from vx9.kernel.dialect import VX9, Dialect
-from vx9.kernel.groups import MAX_FDS, EnvGroup, FdGroup, RendezGroup, env_value, make_env
+from vx9.kernel.groups import EnvGroup, FdGroup, RendezGroup, env_value, make_env
 from vx9.kernel.handle import ExitStatus, Handle, exit_status
 from vx9.kernel.host import Host
 from vx9.kernel.hostwork import Workers
+from vx9.kernel.limits import Account, Limits, Watch
 from vx9.kernel.namespace import Namespace
 from vx9.kernel.note import ProcExit
 from vx9.kernel.proc import Proc
@@ -44,21 +44,11 @@ BROKEN: Final = 4  # dead processes that are kept for debuggers
 STOP_SECONDS: Final = 10.0
 
 
-@dataclass(slots=True)
-class Quota:
-    """The limits of a kernel."""
-
-    memory: int | None = None  # bytes a process may have beside text and stack; None: by image
-    processes: int = 1000
-    fds: int = MAX_FDS  # of one table
-    conversations: int = 1024  # of each protocol in #I
-
-
 class Kernel:
     """One Plan 9."""
 
     def __init__(self, host: Host | None = None, memory: int | None = None, user: str = "glenda",
-                 strace: TextIO | None = None, quota: Quota | None = None,
+                 strace: TextIO | None = None, limits: Limits | None = None,
                  sysname: str = "vx9", dialect: Dialect = VX9, processors: int = 1,
                  first_names: Callable[[Kernel], Awaitable[None]] = devtab.first_names,
                  **device_options: Any) -> None:
@@ -68,10 +58,12 @@ class Kernel:
         self.sysname = sysname
         self.dialect = dialect
         self.processors = processors  # that guests are told of
-        self.quota = quota if quota is not None else Quota()
+        self.limits = limits if limits is not None else Limits()
         if memory is not None:
-            self.quota.memory = memory
-        self.limits_met: set[str] = set()  # names of quotas that something ran into
+            self.limits.memory = memory
+        self.account = Account(self.limits)
+        self.limits_met = self.account.met  # names of limits that something ran into
+        self.watch = Watch(self, self.account)
         self.errors = 0  # unexpected exceptions in system calls
         self.clock = Clock(self.host)
         self.past_calls = self.past_faults = 0  # of the dead
@@ -100,10 +92,10 @@ class Kernel:
         self.mnt: Mnt = self.devices["M"]  # type: ignore[assignment]
         self.boot = Proc(self, 0, user)
         self.boot.name = "boot"
-        self.boot.fds = FdGroup(self.quota.fds)
-        self.boot.env = EnvGroup()
+        self.boot.fds = FdGroup(self.limits.files, self.account)
+        self.boot.env = EnvGroup(account=self.account)
         self.boot.rgrp = RendezGroup()
-        self.boot.ns = Namespace(self.devices)
+        self.boot.ns = Namespace(self.devices, account=self.account)
         self.speak(dialect)
         self._await(self._first_names(first_names))
 
@@ -235,7 +227,7 @@ class Kernel:
 
     def check_process_quota(self) -> None:
         """Raise PlanError when no process more may be."""
-        if len(self.procs) >= self.quota.processes:
+        if len(self.procs) >= self.limits.processes:
             self.limits_met.add("processes")
             raise PlanError("no procs")
 
@@ -328,8 +320,8 @@ class Kernel:
         p.noteid = self.new_noteid()
         p.tracer, p.debugger = self.tracer, self.debugger
         p.rgrp = RendezGroup()
-        p.fds = FdGroup(self.quota.fds)
-        p.env = self.boot.env.copy() if env is None else make_env(env)
+        p.fds = FdGroup(self.limits.files, self.account)
+        p.env = self.boot.env.copy() if env is None else make_env(env, self.account)
         given = ns(self) if callable(ns) else ns
         p.ns = given if given is not None else self.boot.ns.ref()
         p.root, p.dot = self.boot.root.ref(), self.boot.root.ref()
@@ -385,4 +377,4 @@ class Kernel:
         self.call(devtab.bind_host, self, host_dir, guest_dir, rw)
 
 
-__all__ = ["ExitStatus", "Handle", "Kernel", "Quota", "exit_status", "make_env"]
+__all__ = ["ExitStatus", "Handle", "Kernel", "Limits", "exit_status", "make_env"]

@@ -12,17 +12,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from vx9.fs.dir import (
-    DMDIR,
-    OCEXEC,
-    OEXCL,
-    OEXEC,
-    ORCLOSE,
-    OREAD,
-    OTRUNC,
-    Dir,
-    DirChange,
-)
+from vx9.fs.dir import DMDIR, OCEXEC, OEXCL, OEXEC, ORCLOSE, OREAD, OTRUNC, Dir, DirChange
 from vx9.fs.errors import (
     EBADARG,
     EEXIST,
@@ -38,6 +28,7 @@ from vx9.fs.errors import (
 )
 from vx9.fs.server import FileServer
 from vx9.kernel.chan import Chan, mode_of, open_chan
+from vx9.kernel.limits import Account
 from vx9.kernel.waitrec import quote_arg
 from vx9.kernel.walk import Caller, Mount, MountHead, Name, Stuck, Walker
 
@@ -49,7 +40,8 @@ MCREATE: Final = 4
 MCACHE:  Final = 16
 # fmt: on
 MORDER: Final = MBEFORE | MAFTER
-MOUNTMAX: Final = 4096  # mounts in one name space
+MOUNTMAX: Final = 4096  # mounts in one name space without limits of its own
+MOUNT_COST, COPY_COST = 1024, 128  # bytes of the host that a mount, and a copy, is reckoned to take
 
 _OPENFLAGS: Final = OTRUNC | OCEXEC | ORCLOSE
 _LETTERS: Final = (("a", MAFTER), ("b", MBEFORE), ("c", MCREATE), ("C", MCACHE))
@@ -58,11 +50,13 @@ _LETTERS: Final = (("a", MAFTER), ("b", MBEFORE), ("c", MCREATE), ("C", MCACHE))
 class Namespace(Walker):
     """A mount table; devtab maps device letters to servers."""
 
-    __slots__ = ("_count", "_next_id", "_numbers", "number", "refs")
+    __slots__ = ("_charged", "_count", "_next_id", "_numbers", "account", "number", "refs")
 
     def __init__(self, devtab: Mapping[str, FileServer],
-                 numbers: Iterator[int] | None = None) -> None:
+                 numbers: Iterator[int] | None = None, account: Account | None = None) -> None:
         super().__init__(devtab)
+        self.account = account
+        self._charged = 0  # to the account
         self._numbers = numbers if numbers is not None else itertools.count(1)
         self.number = next(self._numbers)  # as /dev/pgrpid tells it
         self.refs = 1
@@ -84,12 +78,13 @@ class Namespace(Walker):
             for head in table.values():
                 head.refs += 1
         other._count = self._count
+        other._charge(COPY_COST * self._count)
         other._next_id = self._next_id
         return other
 
     def empty(self) -> Namespace:
         """A name space without mounts (RFCNAMEG)."""
-        other = Namespace(self.devtab, self._numbers)
+        other = Namespace(self.devtab, self._numbers, self.account)
         other.dialect = self.dialect
         other.noattach = self.noattach
         other.denied = self.denied
@@ -100,12 +95,19 @@ class Namespace(Walker):
         self.refs -= 1
         if self.refs:
             return
+        self._charge(-self._charged)
         tables, self._tables = self._tables, {}
         for table in tables.values():
             for head in table.values():
                 await head.release()
 
     # The table
+
+    def _charge(self, size: int) -> None:
+        if self.account is not None:
+            size = max(size, -self._charged)
+            self.account.take(size)
+            self._charged += size
 
     def has_mounts_on(self, server: FileServer) -> bool:
         """Whether any file of server is a mount point."""
@@ -119,6 +121,8 @@ class Namespace(Walker):
     def _set(self, frm: Chan, mounts: Sequence[Mount]) -> MountHead | None:
         """Let mounts cover frm; the head it had, which the caller releases."""
         server, path = frm.server, frm.fid.qid[0]
+        known = self._tables.get(server, {}).get(path)
+        self._charge(MOUNT_COST * (len(mounts) - (len(known.mounts) if known else 0)))
         table = self._tables.setdefault(server, {})
         old = table.pop(path, None)
         if old is not None:
@@ -316,8 +320,11 @@ class Namespace(Walker):
             first = self._mount(new, flag, spec)
             added = [first, *(self._mount(m.to, order or MAFTER, m.spec) for m in union[1:])]
             mounts = added + there if order == MBEFORE else there + added
-            if self._count - (len(head.mounts) if head else 0) + len(mounts) > MOUNTMAX:
-                raise PlanError(f"too many mounts: a name space has at most {MOUNTMAX}")
+            most = MOUNTMAX if self.account is None else self.account.limits.mounts
+            if self._count - (len(head.mounts) if head else 0) + len(mounts) > most:
+                if self.account is not None:
+                    self.account.met.add("mounts")
+                raise PlanError(f"too many mounts: a name space has at most {most}")
             dropped = self._set(head.frm if head is not None else on, mounts)
             if dropped is not None:
                 await dropped.release()

@@ -55,7 +55,7 @@ class Proc:
         "killed", "fresh", "procctl", "stopped", "started", "changed", "pdbg", "syscalltrace", "psstate",
         "hang", "private", "procmode", "priority", "fixed_priority", "traced", "edf",
         "args_set", "waitq", "waiter", "waiting", "exited", "exit", "dead", "broken", "alarm",
-        "start_ns", "clock_ms", "sys_ns", "child_user_ms", "child_sys_ms", "_calls", "faults", "fast",
+        "start_ns", "clock_ms", "sys_ns", "child_user_ms", "child_sys_ms", "_calls", "faults", "fast", "billed_ns",
     )
     # fmt: on
 
@@ -123,6 +123,7 @@ class Proc:
         self.sys_ns = 0
         self.child_user_ms = self.child_sys_ms = 0
         self._calls = self.faults = 0  # so far
+        self.billed_ns = 0  # of its processor time, counted by limits.Watch
         self.fast: Answers | None = None  # runs the guest, and answers calls itself
 
     def __repr__(self) -> str:
@@ -327,6 +328,7 @@ class Proc:
 
     def _tick(self) -> None:
         """The clock: what the process used since the last tick goes to its Tos and profile."""
+        self.kernel.watch.tick(self)
         ms = self.cpu.run_ns // 1_000_000
         used = ms - self.clock_ms
         if used and self.space is not None:

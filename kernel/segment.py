@@ -131,6 +131,10 @@ class Space:
             quota,
         )
 
+    def size(self) -> int:
+        """At least the memory that it may use of the host's: all of it."""
+        return self.used() + self.stack.size
+
     def all(self) -> list[Segment]:
         """In the order in which /proc shows them."""
         return [self.stack, self.text, self.data, self.bss, *self.attached]

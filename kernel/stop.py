@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vx9.fs.errors import EBADARG, EBADCTL, EINUSE, EPROCDIED, PlanError
 from vx9.kernel import callfmt
+from vx9.kernel.note import ProcExit
 from vx9.kernel.sched import Rendez
 from vx9.kernel.usermem import OddAddress
 from vx9.vxcore import MemoryFault
@@ -29,10 +30,13 @@ class ProcCtl(enum.IntEnum):
     STOPME = 1  # stop
     TRACEME = 2  # stop when there is a note
     TRACESYSCALL = 3  # stop at the next beginning or end of a system call
+    EXITBIG = 4  # end: memory is short
 
 
 async def obey(p: Proc) -> None:
-    """On the way of p to user mode: stop, if that is what it is to do."""
+    """On the way of p to user mode: stop, or end, if that is what it is to do."""
+    if p.procctl is ProcCtl.EXITBIG:
+        raise ProcExit("Killed: Insufficient physical memory", cause="kill")
     if p.procctl is ProcCtl.STOPME or (p.procctl is ProcCtl.TRACEME and p.notes):
         await halt(p)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from vx9.fs.errors import EBADARG, EEXITSTR, ERRMAX, ENOVMEM, PlanError, clip
 from vx9.kernel import exec as execute
 from vx9.kernel import note, stop, tos
-from vx9.kernel.groups import EnvGroup, FdGroup, Meeting, RendezGroup
+from vx9.kernel.groups import Meeting, RendezGroup
 from vx9.kernel.note import NoteKind, ProcExit
 from vx9.kernel.pprint import bad_address
 from vx9.kernel.sched import Rendez
@@ -59,7 +59,7 @@ async def _regroup(p: Proc, flags: int) -> None:
     """rfork without RFPROC: the caller itself leaves groups."""
     if flags & (RFFDG | RFCFDG):
         fds = p.fds
-        p.fds = fds.copy() if flags & RFFDG else FdGroup(fds.limit)
+        p.fds = fds.copy() if flags & RFFDG else fds.empty()
         await fds.leave()
     if flags & (RFNAMEG | RFCNAMEG):
         ns = p.ns
@@ -69,7 +69,7 @@ async def _regroup(p: Proc, flags: int) -> None:
         p.ns.noattach = True
     if flags & (RFENVG | RFCENVG):
         env = p.env
-        p.env = env.copy() if flags & RFENVG else EnvGroup()
+        p.env = env.copy() if flags & RFENVG else env.empty()
         env.leave()
     if flags & RFREND:
         p.rgrp.leave()
@@ -98,7 +98,7 @@ def _fork(p: Proc, flags: int) -> int:
     if flags & RFFDG:
         child.fds = p.fds.copy()
     elif flags & RFCFDG:
-        child.fds = FdGroup(p.fds.limit)
+        child.fds = p.fds.empty()
     else:
         child.fds = p.fds
         child.fds.refs += 1
@@ -109,7 +109,7 @@ def _fork(p: Proc, flags: int) -> int:
     if flags & RFNOMNT:
         child.ns.noattach = True
     if flags & (RFENVG | RFCENVG):
-        child.env = p.env.copy() if flags & RFENVG else EnvGroup()
+        child.env = p.env.copy() if flags & RFENVG else p.env.empty()
     else:
         child.env = p.env
         child.env.refs += 1

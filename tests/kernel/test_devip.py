@@ -11,7 +11,7 @@ from vx9.fs.dir import DMDIR, ORDWR, OREAD, OTRUNC, OWRITE, DirChange
 from vx9.fs.errors import PlanError
 from vx9.kernel.chan import Chan
 from vx9.kernel.ipaddr import V4PREFIX
-from vx9.kernel.kernel import Kernel, Quota
+from vx9.kernel.kernel import Kernel, Limits
 
 from .netview import Net
 
@@ -135,7 +135,7 @@ def test_a_conversation_lives_while_a_file_of_it_is_open(net):
 
 
 def test_there_is_a_limit(host):
-    kernel = Kernel(host=host, quota=Quota(conversations=3))
+    kernel = Kernel(host=host, limits=Limits(conversations=3))
     net = Net(kernel)
     held = [net.conv("tcp") for _ in range(3)]
     with fails("no free devices"):

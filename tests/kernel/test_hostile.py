@@ -101,7 +101,7 @@ def test_each_name_at_its_limits(name, guest, kernel):
 
 
 def test_a_fork_bomb_is_stopped_and_the_neighbour_goes_on(guest, kernel):
-    kernel.quota.processes = 30
+    kernel.limits.processes = 30
 
     def bomb(g):
         while True:

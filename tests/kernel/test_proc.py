@@ -357,7 +357,7 @@ def test_exits_cuts_its_message(run):
 
 
 def test_a_process_quota(run, kernel):
-    kernel.quota.processes = 1
+    kernel.limits.processes = 1
 
     def script(g):
         assert (yield from g.fails("rfork", RFPROC)) == "no procs"
