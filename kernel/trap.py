@@ -47,7 +47,8 @@ def describe(trap: Trap, cpu: Cpu) -> tuple[str, int, int]:
         code = _USER | (_WRITE if trap.write else 0)
         return f"sys: trap: fault {verb} addr={trap.address:#x}", _PAGE_FAULT, code
     if kind == TrapKind.FPU:
-        return _fp_text(struct.unpack_from("<H", cpu.fpu, 2)[0], cpu.eip), 16, 0
+        status = struct.unpack_from("<H", cpu.fpu, 2)[0]
+        return _fp_text(status, trap.address or cpu.eip), 16, 0
     if kind == TrapKind.SIMD:
         return _fp_text(struct.unpack_from("<I", cpu.fpu, 24)[0], cpu.eip), 19, 0
     if kind == TrapKind.INT:  # any vector but the system call's

@@ -117,7 +117,7 @@ class TrapKind:
 class Trap:
     kind: int
     number: int  # INT: the vector.  FAULT: 0
-    address: int  # FAULT: the guest address
+    address: int  # FAULT: the guest address.  FPU: the instruction that the exception is of
     write: bool  # FAULT: a write
     def __repr__(self) -> str: ...
 
