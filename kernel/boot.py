@@ -112,6 +112,9 @@ async def boot(kernel: Kernel, root: FileServer, spoken: dialect.Dialect | None,
     srv = kernel.devices["s"]
     assert isinstance(srv, Srv)
     srv.post("boot", kernel.eve, 0o660, server.channel(kernel.eve))
+    for name in ("dns", "cs"):  # until the tree's own programs take their places
+        names = Boot(kernel, kernel.devices["N"])
+        srv.post(name, kernel.eve, 0o666, names.channel(kernel.eve))
     if kernel.boot.env.find("rootdir") is None:
         kernel.boot.env.set("rootdir", b"/root")
     builder = nsfile.Builder(kernel, report, kernel.run)

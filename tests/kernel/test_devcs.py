@@ -6,8 +6,9 @@ import pytest
 
 from vx9.fs.dir import ORDWR
 from vx9.fs.errors import PlanError
+from vx9.fs.ramfs import RamFS
 from vx9.images.root import entries
-from vx9.kernel import ipaddr, ndb
+from vx9.kernel import boot, ipaddr, ndb
 from vx9.kernel.devcs import ipattr
 from vx9.kernel.kernel import Kernel
 
@@ -170,6 +171,26 @@ def test_dns(dns):
     assert dns.fails("localhost frob") == "dns: unknown type frob"
     assert dns.fails("localhost") == "dns: illegal request localhost"
     assert dns.fails("") == "dns: illegal request "
+
+
+def test_a_tree_mounts_them_as_its_own(host):
+    """As /lib/namespace does it where ndb/cs and ndb/dns run; they may take the names over."""
+    async def no_names(kernel):
+        pass
+
+    kernel = Kernel(host=host, places=(), first_names=no_names)
+    root = RamFS("glenda", lambda: 0, 1 << 20)
+    root.put("/lib/ndb/local", b"ip=127.0.0.1 sys=helix dom=helix.example\n", 0o664)
+    told = []
+    kernel.call(boot.boot, kernel, root, None, ("namespace", "".join(f"{line}\n" for line in (
+        "mount -c #s/boot /root", "bind -a /root /", "bind -a #I /net", "bind -c #s /srv",
+        "mount -a /srv/cs /net", "mount -a /srv/dns /net"))), told.append, None)
+    assert told == []
+    assert Asker(kernel, "cs")("tcp!helix!1") == ["/net/tcp/clone 127.0.0.1!1"]
+    assert Asker(kernel, "dns")("helix.example ip") == ["helix.example ip\t127.0.0.1"]
+    p = kernel.boot
+    kernel.call(p.ns.remove, p, "/srv/cs")
+    kernel.call(p.ns.create, p, "/srv/cs", 1, 0o666)
 
 
 def test_without_an_image_numbers_still_work(host):
