@@ -608,7 +608,8 @@ def test_use_of_ecx_is_iceds(decoder: Decoder, iced: ModuleType) -> None:
             insn = iced.Decoder(32, code).decode()
             want, got = _iced_ecx(iced, insn, info), decoder.ecx(code)
             seen.add(got)
-            if got != want and (got, want) != (USED, SET):
+            careful = got == USED and (want == SET or row.name in ("nop", "pinsrb", "pextrb"))
+            if got != want and not careful:
                 wrong.append((row.line, row.name, code.hex(), got, want))
                 break
     assert not wrong
