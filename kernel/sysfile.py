@@ -197,12 +197,8 @@ async def sys_fstat(p: Proc, fd: int, buf: int, n: int) -> int:
     d = await c.stat(p)
     if p.kernel.dialect.fstat_by_path:
         d.name = c.name
-    elif d.name.startswith("#") and c.is_dir:  # a device's root has no name of its own
-        d.name = c.name or "/"
     elif c.is_dir and c.server.dc != "M":
         d.name = c.name or "/"  # folders of devices have no names of their own
-    elif d.name.startswith("#") and c.is_dir:  # a device's root has no name of its own
-        d.name = c.name or "/"
     return _put_stat(p, d, buf, n)
 
 
