@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 NESTED: Final = 16  # files that include one another
 LINES: Final = 10_000  # carried out for one name space
 SIZE: Final = 1 << 20  # bytes of a file
+REPORTS: Final = 50  # lines that fail and are told one by one
 FLAGS: Final = {"a": MAFTER, "b": MBEFORE, "c": MCREATE, "C": MCACHE}
 _VARIABLE: Final = re.compile(r"\$([^/.!'$\s]*)")
 
@@ -97,6 +98,7 @@ class Builder:
         self.report = report
         self.run = run
         self._lines = 0
+        self._failed = 0
 
     async def carry_out(self, text: str, name: str, depth: int = 0) -> None:
         """All lines of a file called name."""
@@ -110,9 +112,16 @@ class Builder:
                     raise BadLine(f"more than {LINES} lines for one name space")
                 await self._do(line, depth)
             except (BadLine, PlanError) as error:
-                self.report(f"{name}:{number}: {each.strip()}: {error}")
+                self._tell(f"{name}:{number}: {each.strip()}: {error}")
                 if self._lines > LINES:
                     return
+
+    def _tell(self, text: str) -> None:
+        self._failed += 1
+        if self._failed <= REPORTS:
+            self.report(text)
+        elif self._failed == REPORTS + 1:
+            self.report("more lines of the name space file fail, and are not told")
 
     def expand(self, word: str) -> str:
         """A word with the values of the variables in it; one that is not set is empty."""
