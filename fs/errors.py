@@ -98,6 +98,18 @@ ECLONE:      Final = "clone failed"
 EEXITSTR:    Final = "invalid exit string"
 EOLDWSTAT:   Final = "old wstat system call - recompile"
 
+# IP: ip(3).
+EADDRINUSE:  Final = "address in use"
+EANNOUNCED:  Final = "not announced"
+ELISTEN:     Final = "listen hungup"
+EMALFORMED:  Final = "malformed address"
+ENOPORTS:    Final = "no ports left"
+ENOROUTE:    Final = "no route"
+ENOTLOCAL:   Final = "not a local IP address"
+ESHORTCTL:   Final = "short control request"
+EUNKNOWNREQ: Final = "unknown control request"
+EUNREACHED:  Final = "port unreachable"
+
 # File servers (their words are their own; these are the usual ones).
 ENOTEMPTY:   Final = "directory not empty"
 EFULL:       Final = "file system full"

@@ -13,10 +13,20 @@ from typing import TYPE_CHECKING, Final
 
 from vx9.fs import perm as rights
 from vx9.fs.dir import DMDIR, OREAD, OTRUNC, QTDIR, Dir, DirChange, Qid
-from vx9.fs.errors import EBADSPEC, EIO, EISDIR, ENONEXIST, ENOTDIR, EPERM, PlanError
+from vx9.fs.errors import (
+    EBADSPEC,
+    EIO,
+    EISDIR,
+    ENONEXIST,
+    ENOTDIR,
+    EPERM,
+    ESHORTCTL,
+    ETOOBIG,
+    PlanError,
+)
 from vx9.fs.server import Fid, FileServer, Refuser
 from vx9.kernel import ipaddr
-from vx9.kernel.ipconv import NETWORK, Conv, Proto, words_of
+from vx9.kernel.ipconv import NETWORK, Conv, Proto
 from vx9.kernel.ipstack import LO, LO_MASK, Stack
 
 if TYPE_CHECKING:
@@ -24,6 +34,7 @@ if TYPE_CHECKING:
 
 STACKS: Final = 128
 NDB: Final = 8192  # bytes of the file ndb
+MESSAGE: Final = 1024  # bytes of one to a ctl file
 _OTHER: Final = 0xFFFF  # in a qid: no conversation
 
 
@@ -306,6 +317,16 @@ OF_CONVERSATION: Final = (
 OF_INTERFACE: Final = (*OF_CONVERSATION,
     File("snoop", 0o400, read=lambda ip, at, n: at.conv.eq.get(n)))
 # fmt: on
+
+
+def words_of(data: bytes) -> list[str]:
+    """The words of a control message.  Raises PlanError."""
+    if len(data) > MESSAGE:
+        raise PlanError(ETOOBIG)
+    words = data.replace(b"\0", b" ").decode("utf-8", "replace").split()
+    if not words:
+        raise PlanError(ESHORTCTL)
+    return words
 
 
 class Ipdev(Refuser):

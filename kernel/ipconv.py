@@ -13,7 +13,19 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from vx9.fs.errors import ECONINUSE, ENODEV, EPERM, ETOOBIG, PlanError
+from vx9.fs.errors import (
+    EADDRINUSE,
+    EANNOUNCED,
+    ECONINUSE,
+    ELISTEN,
+    EMALFORMED,
+    ENODEV,
+    ENOPORTS,
+    ENOTLOCAL,
+    EPERM,
+    EUNKNOWNREQ,
+    PlanError,
+)
 from vx9.kernel import ipaddr
 from vx9.kernel.ipaddr import NOADDR, V4ANY
 from vx9.kernel.qio import Queue
@@ -28,7 +40,6 @@ IDLE, CONNECTING, CONNECTED, ANNOUNCED = range(4)
 EPHEMERAL: Final = range(5000, 32768)
 RESTRICTED: Final = range(600, 1024)  # what !r calls from
 GROUPS: Final = 32  # of multicast, in one conversation
-EUNKNOWN: Final = "unknown control request"
 
 
 class Conv:
@@ -165,7 +176,7 @@ class Proto:
 
     def control(self, c: Conv, words: Sequence[str]) -> None:
         """Obey a control message that is the protocol's own."""
-        raise PlanError(EUNKNOWN)
+        raise PlanError(EUNKNOWNREQ)
 
     def status(self, c: Conv) -> str:
         """The line of the file status."""
@@ -258,7 +269,7 @@ class Proto:
         """The parts of ADDRESS!PORT[!r]."""
         host, bang, rest = text.partition("!")
         if not bang:
-            raise PlanError("malformed address")
+            raise PlanError(EMALFORMED)
         port, _, flags = rest.partition("!")
         return ipaddr.parse(host), ipaddr.port_number(port), "r" in flags.split("!")
 
@@ -270,7 +281,7 @@ class Proto:
         if address in (NOADDR, V4ANY):
             return NOADDR
         if not self.stack.is_local(address):
-            raise PlanError("not a local IP address")
+            raise PlanError(ENOTLOCAL)
         return address
 
     def _set_local(self, c: Conv, text: str) -> None:
@@ -290,7 +301,7 @@ class Proto:
         if len(words) < 2:
             raise PlanError(f"{name} needs interface address")
         if not self.stack.is_local(ipaddr.parse(words[1])):
-            raise PlanError("not a local IP address")
+            raise PlanError(ENOTLOCAL)
         group = ipaddr.parse(words[2]) if len(words) > 2 else c.raddr
         if not ipaddr.is_multicast(group):
             raise PlanError(f"{name} for a non multicast address")
@@ -307,7 +318,7 @@ class Proto:
         """Let c have its addresses and lport for itself."""
         key = (c.laddr, lport, c.raddr, c.rport)
         if key in self.ends:
-            raise PlanError("address in use")
+            raise PlanError(EADDRINUSE)
         c.lport, c.key = lport, key
         self.ends[key] = c
         self.lports[lport] += 1
@@ -331,7 +342,7 @@ class Proto:
             if port not in self.lports:
                 self._next[ports] = port + 1
                 return port
-        raise PlanError("no ports left")
+        raise PlanError(ENOPORTS)
 
     def find(self, laddr: bytes, lport: int, raddr: bytes, rport: int) -> Conv | None:
         """Whom something from raddr is for: the very conversation, else who announced."""
@@ -362,25 +373,15 @@ class Proto:
     async def listen(self, c: Conv, owner: str) -> Conv:
         """Wait for a call to c."""
         if c.state != ANNOUNCED:
-            raise PlanError("not announced")
+            raise PlanError(EANNOUNCED)
         c.inuse += 1
         try:
             await c.listenr.sleep(lambda: c.incall or c.rq.hungup)
             if c.rq.hungup:
-                raise PlanError("listen hungup")
+                raise PlanError(ELISTEN)
             new = c.incall.popleft()
             c.backlog.wakeup()
             new.owner = owner
             return new
         finally:
             self.drop(c)
-
-
-def words_of(data: bytes) -> list[str]:
-    """The words of a control message.  Raises PlanError."""
-    if len(data) > 1024:
-        raise PlanError(ETOOBIG)
-    words = data.replace(b"\0", b" ").decode("utf-8", "replace").split()
-    if not words:
-        raise PlanError("short control request")
-    return words

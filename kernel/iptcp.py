@@ -13,9 +13,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from vx9.fs.errors import ECONREFUSED, EHUNGUP, ENODEV, ETIMEDOUT, PlanError
+from vx9.fs.errors import (
+    ECONREFUSED,
+    EHUNGUP,
+    ENODEV,
+    ENOROUTE,
+    ETIMEDOUT,
+    EUNKNOWNREQ,
+    PlanError,
+)
 from vx9.kernel import ipaddr
-from vx9.kernel.ipconv import ANNOUNCED, BACKLOG, CONNECTED, EUNKNOWN, Conv, Proto
+from vx9.kernel.ipconv import ANNOUNCED, BACKLOG, CONNECTED, Conv, Proto
 from vx9.kernel.sched import Rendez
 
 ATOMIC: Final = 32 * 1024  # bytes put into the peer's queue at a time
@@ -57,7 +65,7 @@ class Tcp(Proto):
     async def _call(self, c: Conv) -> Conv:
         stack = self.stack
         if not stack.has_route(c.raddr):
-            raise PlanError("no route")
+            raise PlanError(ENOROUTE)
         if not stack.is_local(c.raddr):
             await self._wait(c, Rendez(), None)
             raise PlanError(ETIMEDOUT)
@@ -157,7 +165,7 @@ class Tcp(Proto):
             case "checksum" | "tcpporthogdefense":
                 pass
             case _:
-                raise PlanError(EUNKNOWN)
+                raise PlanError(EUNKNOWNREQ)
 
     def _reset(self, c: Conv) -> None:
         """Send RST: both ends lose what nobody read."""

@@ -11,9 +11,9 @@ import struct
 from collections.abc import Sequence
 from typing import Final
 
-from vx9.fs.errors import EHUNGUP, ETOOBIG, ETOOSMALL, PlanError
+from vx9.fs.errors import EHUNGUP, ETOOBIG, ETOOSMALL, EUNKNOWNREQ, EUNREACHED, PlanError
 from vx9.kernel import ipaddr
-from vx9.kernel.ipconv import ANNOUNCED, BACKLOG, CONNECTED, EUNKNOWN, Conv, Proto
+from vx9.kernel.ipconv import ANNOUNCED, BACKLOG, CONNECTED, Conv, Proto
 
 DATAGRAM: Final = 65535 - 20 - 8  # bytes in one
 _PORTS: Final = struct.Struct(">2H")
@@ -62,7 +62,7 @@ class Udp(Proto):
             self.stats["NoPorts"] += 1
             advised = self.find(*source, *to)
             if advised is not None and advised.raddr == to[0] and not advised.ignore_advice:
-                advised.rq.hangup("port unreachable")
+                advised.rq.hangup(EUNREACHED)
             return
         if c.state == ANNOUNCED and not c.headers:
             if len(c.incall) >= BACKLOG:
@@ -107,7 +107,7 @@ class Udp(Proto):
                 self.refuse_calls(c)
                 self.release(c)
             case _:
-                raise PlanError(EUNKNOWN)
+                raise PlanError(EUNKNOWNREQ)
 
     def status(self, c: Conv) -> str:
         """Open while somebody holds it."""

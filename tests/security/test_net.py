@@ -94,7 +94,7 @@ def test_ten_thousand_conversations(net):
             refused += 1
     assert len(held) == 1024 and refused == 10_000 - 1024
     assert net.kernel.limits_met == {"conversations"}
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
     net.close(*held)
     assert net.conv("tcp", "announce *!80")[1] == 0
 
