@@ -42,14 +42,15 @@ def every_transfer() -> Batch:
         return at
 
     places = {"A": 0x200, "B": far + 0x200, "f": 0x300, "drop": 0x320, "next": 0x340, "top": 10,
-              "back": 0x100}
+              "back": 0x180, "pure": 0x360, "leaf": 0x370, "skip": 0x380}
     values = {"counter": counter, "A": TEXT + 0x200, "next": TEXT + 0x340, "table": DATA + 0xD10,
-              "from": DATA + 0x100, "to": DATA + 0x203, "back": TEXT + 0x100, "five": 5}
-    at = put(0, "c705 =counter 04000000")
+              "from": DATA + 0x100, "to": DATA + 0x203, "back": TEXT + 0x180, "five": 5}
+    at = put(0, "c705 =counter 03000000")
     assert at == places["top"]
     at = put(at, """
         e8 >f  e8 >f  e8 >A  e8 >B  e8 >A
         a1 =counter 83e001 c1e010 bb =A 01c3  53 ffd3  5b ffd3
+        e8 >pure  e8 >leaf  e8 >skip f4  49 e8 >leaf
         6a01 6a02 e8 >drop  6a01 6a02 b9 =A 51 e8 >drop
         a3 =table 891d =table ff15 =table
         be =from bf =to b9 =five f3a4  b9 =five fd f3a5 fc
@@ -63,7 +64,10 @@ def every_transfer() -> Batch:
     assert end < 0x200
     put(places["A"], "e8 >f 40 c3")
     put(places["B"], "e8 >f 48 c3")
-    put(places["f"], "f3c3")
+    put(places["f"], "7400 f3c3")
+    put(places["pure"], "40 c3")
+    put(places["leaf"], "8b0424 c3")
+    put(places["skip"], "83042401 c3")
     put(places["drop"], "f9 c20800")
     data, stack, fpus = programs.images(random.Random(1))
     regs = (1, 2, 3, 4, STACK + 0xC00, 6, 7, 8, TEXT, 0x202)

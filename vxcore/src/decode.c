@@ -335,6 +335,16 @@ vx_insn_ecx(const struct vx_insn *in, const uint8_t *p)
     return sets && in->operand == 4 ? VX_SET : VX_USED;
 }
 
+int
+vx_insn_names_esp(const struct vx_insn *in, const uint8_t *p)
+{
+    unsigned general = table[in->row].general, modrm = in->modrm ? p[in->modrm] : 0;
+
+    return ((general & G_OPCODE) && (in->opcode & 7) == ESP) ||
+           ((general & G_REG) && (modrm >> 3 & 7) == ESP) ||
+           ((general & G_RM) && modrm >= 0xc0 && (modrm & 7) == ESP);
+}
+
 /* The address that ModRM gives, or the absolute one; grown: ESP has grown by so much. */
 static uint32_t
 operand_address(const struct vx_insn *in, const uint8_t *p, const uint32_t reg[8],

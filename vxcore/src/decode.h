@@ -109,6 +109,9 @@ unsigned vx_insn_copy(const struct vx_insn *in, const uint8_t *p, uint8_t *out);
 enum vx_use { VX_UNUSED, VX_USED, VX_SET };
 enum vx_use vx_insn_ecx(const struct vx_insn *in, const uint8_t *p);
 
+/* May a copied instruction, which is none of VX_STACK, change ESP? */
+int vx_insn_names_esp(const struct vx_insn *in, const uint8_t *p);
+
 /* The mnemonic of a row, "" when there is no such row. */
 const char *vx_insn_name(unsigned row);
 

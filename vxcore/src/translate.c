@@ -1,7 +1,8 @@
 /*
  * translate.c: guest code to code that is safe to run.
  *
- * A fragment is the code from one address to the first transfer that is not conditional.
+ * A fragment is the code from one address to the first transfer that is not conditional; a call
+ * of a few straight instructions (a leaf) is followed into them and back.
  * Ordinary instructions are copied; transfers are rewritten, so that control stays among
  * fragments; what the decoder does not accept becomes a trap.  Emitted code changes no
  * flag and no register that the guest's own instruction does not, except ecx, which is kept
@@ -30,6 +31,11 @@ enum {
     FRAGMENT_ALIGN = 32,
     EXIT_SIZE = 18,
     MOST_AGAIN = 12,       /* steps that are translated again rather than jumped to */
+    NLEAF = 4,             /* most leaves in one fragment */
+    LEAF_BYTES = 32,       /* most that a leaf has, its return included */
+    LEAF_INSNS = 10,
+    LEAF_WINDOW = LEAF_BYTES + 32,
+    LEAF_REACH = 80,       /* guest bytes into a fragment until where calls are followed */
 };
 
 enum { SPILL = offsetof(struct vx_ctl, spill), TARGET = offsetof(struct vx_ctl, target),
@@ -37,7 +43,8 @@ enum { SPILL = offsetof(struct vx_ctl, spill), TARGET = offsetof(struct vx_ctl, 
 
 struct step {  /* one instruction of the fragment */
     struct vx_insn in;
-    uint16_t at;           /* offset of its bytes in the snapshot */
+    uint32_t eip;
+    uint16_t at;           /* offset of its bytes in the snapshot; they lie in order, but leaves' */
     uint16_t host;         /* offset of its code in the block */
     int16_t to;            /* the step it branches to, if in the fragment, or -1 */
     uint8_t head;          /* a branch behind it comes back here: a loop */
@@ -45,6 +52,8 @@ struct step {  /* one instruction of the fragment */
     uint8_t thread;        /* not 0: so many bytes, without its prefix for a thread segment */
     uint8_t away;          /* ECX is away before it */
     uint8_t ecx;           /* then: enum vx_use, what it does with ECX */
+    uint8_t leaf;          /* not 0: the call into leaf number leaf - 1, or the return from it */
+    uint8_t pure;          /* of such a leaf */
     uint16_t loop;         /* head: guest bytes of the smallest such loop */
 };
 
@@ -63,15 +72,26 @@ struct emitter {
     uint32_t landing;      /* offset of the landing, if there is one */
     uint32_t tail;         /* of the field of its jump to the tail */
     int failed;
+    int afresh;            /* VX_AFRESH, or 0: of what is emitted next */
     int away;              /* VX_AWAY: ECX is, before what is emitted next */
     int nstep, nfixup;
     uint32_t nrecord;
     int most;              /* steps to take */
+    int nmain;             /* steps that are not of leaves: */
+    uint8_t main[MAX_INSNS];
+    int nleaf;
+    struct leaf {
+        int pure;          /* touches neither memory nor ESP */
+        uint32_t ret;      /* address of its return */
+        uint32_t back;     /* where that should go */
+        uint32_t other;    /* offset of a jump to take when it does not, */
+        uint32_t field;    /* and of that jump's field */
+    } leaf[NLEAF];
     uint32_t end;          /* guest address after the last step */
     int end_away;          /* VX_AWAY: ECX is, there */
     int open;              /* the last step falls through */
     uint32_t shorter;      /* the guest's form of the last step, than what stands here for it */
-    uint8_t guest[MAX_BYTES + 16];
+    uint8_t guest[MAX_BYTES + 16 + NLEAF * LEAF_WINDOW];
     struct step step[MAX_INSNS];
     struct fixup fixup[2 * MAX_INSNS];
     struct vx_record record[8 * (MAX_INSNS + 2)];
@@ -105,7 +125,7 @@ put32(struct emitter *e, uint32_t v)
 static void
 record(struct emitter *e, uint32_t eip, int how)
 {
-    e->record[e->nrecord++] = (struct vx_record){(uint16_t)e->n, (uint16_t)how, eip};
+    e->record[e->nrecord++] = (struct vx_record){(uint16_t)e->n, (uint16_t)(how | e->afresh), eip};
 }
 
 /* What follows is at the guest's eip, and nothing of it done. */
@@ -250,6 +270,19 @@ branches(int action)
     return 0;
 }
 
+static uint32_t
+eip_after(struct emitter *e, const struct step *s)
+{
+    return s->eip + s->in.length - e->shorter;
+}
+
+/* Where a direct branch goes. */
+static uint32_t
+branch_target(struct emitter *e, const struct step *s)
+{
+    return eip_after(e, s) + (uint32_t)s->in.value;
+}
+
 static enum vx_use
 use_of_ecx(const struct step *s, const uint8_t *p)
 {
@@ -277,11 +310,88 @@ leaves_away(const struct step *s)
     return s->away && s->ecx == VX_UNUSED;
 }
 
+/* One more step, that was decoded from the snapshot. */
+static struct step *
+take(struct emitter *e, uint32_t eip, uint32_t at, int *away)
+{
+    struct step *s = &e->step[e->nstep++];
+    s->eip = eip;
+    s->at = (uint16_t)at;
+    s->to = -1;
+    s->host = 0;
+    s->head = s->entry = s->leaf = s->pure = 0;
+    s->loop = UINT16_MAX;
+    s->away = *away != VX_HERE;
+    if (s->away) {
+        s->ecx = (uint8_t)use_of_ecx(s, e->guest + at);
+        if (s->ecx != VX_UNUSED)
+            *away = VX_HERE;
+    }
+    return s;
+}
+
+/*
+ * The last step is a call.  Does it lead to a few instructions that do nothing but return at
+ * their end?  Then they are steps, too, and their return is one that is known to come back, if
+ * nobody changed the address.  A leaf that touches neither memory nor ESP did not, and cannot have
+ * seen another processor do it; whoever was interrupted in it has time to see, and so goes on
+ * in a fragment with a return that looks.
+ */
+static int
+follow(struct emitter *e, struct vx_memory *m, uint32_t eip, uint32_t back, int *away)
+{
+    uint32_t begin = MAX_BYTES + 16 + (uint32_t)e->nleaf * LEAF_WINDOW, at = 0;
+    uint8_t *p = e->guest + begin;
+    struct leaf *leaf = &e->leaf[e->nleaf];
+    int call = e->nstep - 1, was_away = *away, pure = 1;
+    if (e->nleaf == NLEAF || e->nstep + LEAF_INSNS >= e->most || e->cache == m->own)
+        return 0;
+    uint32_t n = vx_memory_fetch(m, eip, p, LEAF_WINDOW, VX_EXEC);
+    if (n < LEAF_WINDOW || memchr(p, 0xc3, LEAF_BYTES) == NULL)
+        return 0;
+    for (int i = 0; i < LEAF_INSNS && at < LEAF_BYTES; i++) {
+        struct step *s = &e->step[e->nstep];
+        s->thread = 0;
+        int length = vx_decode(p + at, n - at, vx_features, &s->in);
+        if (length <= 0 || (s->in.action != VX_A_COPY && s->in.action != VX_A_RET))
+            break;
+        take(e, eip + at, begin + at, away);
+        at += (uint32_t)length;
+        if (s->in.action == VX_A_RET) {
+            *leaf = (struct leaf){.pure = pure, .ret = s->eip, .back = back};
+            s->leaf = e->step[call].leaf = (uint8_t)++e->nleaf;
+            for (int k = call + 1; k < e->nstep; k++)
+                e->step[k].pure = (uint8_t)pure;
+            if (!pure)
+                *away = VX_AWAY;
+            return 1;
+        }
+        pure &= !(s->in.flags & (VX_LOAD | VX_STORE | VX_STACK)) &&
+                !vx_insn_names_esp(&s->in, p + at - length);
+    }
+    e->nstep = call + 1;
+    *away = was_away;
+    return 0;
+}
+
+/* Take no more than the first n steps. */
+static void
+cut(struct emitter *e, int n)
+{
+    e->nstep = n;
+    while (e->nmain && e->main[e->nmain - 1] >= n)
+        e->nmain--;
+    e->nleaf = 0;
+    for (int i = 0; i < n; i++)
+        if (e->step[i].leaf > e->nleaf)
+            e->nleaf = e->step[i].leaf;
+}
+
 static int
 scan(struct emitter *e, struct vx_memory *m, uint32_t *bad)
 {
     uint32_t prot = VX_EXEC | (e->cache == m->own ? VX_WRITE : 0);
-    uint32_t n = vx_memory_fetch(m, e->eip, e->guest, sizeof e->guest, prot);
+    uint32_t n = vx_memory_fetch(m, e->eip, e->guest, MAX_BYTES + 16, prot);
     uint32_t at = 0, join_at = 0;
     int join = 0;          /* the step from which on there is code already */
     int away = e->away;
@@ -292,9 +402,9 @@ scan(struct emitter *e, struct vx_memory *m, uint32_t *bad)
             join = e->nstep;
             join_at = at;
         }
-        if (join && e->nstep - join == MOST_AGAIN) {
+        if (join && e->nstep - join >= MOST_AGAIN) {
             away = e->step[join].away ? VX_AWAY : VX_HERE;
-            e->nstep = join;
+            cut(e, join);
             at = join_at;
             break;
         }
@@ -319,24 +429,17 @@ scan(struct emitter *e, struct vx_memory *m, uint32_t *bad)
             }
             break;  /* the fragment that begins there will fault */
         }
-        s->at = (uint16_t)at;
-        s->to = -1;
-        s->host = 0;
-        s->head = s->entry = 0;
-        s->loop = UINT16_MAX;
         if (length < 0) {
             s->in.action = length == VX_PRIV ? VX_A_PRIV : VX_A_UD2;
             s->in.length = 0;
             length = 0;
         }
-        s->away = away != VX_HERE;
-        if (away) {
-            s->ecx = (uint8_t)use_of_ecx(s, e->guest + s->at);
-            if (s->ecx != VX_UNUSED)
-                away = VX_HERE;
-        }
-        e->nstep++;
+        e->main[e->nmain++] = (uint8_t)e->nstep;
+        take(e, e->eip + at, at, &away);
         at += (uint32_t)length;
+        if (s->in.action == VX_A_CALL && !s->thread && at <= LEAF_REACH &&
+            follow(e, m, branch_target(e, s), e->eip + at, &away))
+            continue;
         if (s->thread || ends_fragment(s->in.action)) {
             e->open = 0;
             break;
@@ -348,25 +451,6 @@ scan(struct emitter *e, struct vx_memory *m, uint32_t *bad)
     e->end_away = away;
     e->cache->count.guest_bytes += at;
     return 0;
-}
-
-static uint32_t
-eip_of(struct emitter *e, const struct step *s)
-{
-    return e->eip + s->at;
-}
-
-static uint32_t
-eip_after(struct emitter *e, const struct step *s)
-{
-    return e->eip + s->at + s->in.length - e->shorter;
-}
-
-/* Where a direct branch goes. */
-static uint32_t
-branch_target(struct emitter *e, const struct step *s)
-{
-    return eip_after(e, s) + (uint32_t)s->in.value;
 }
 
 /* ---- mark ---- */
@@ -381,20 +465,21 @@ mark(struct emitter *e)
         uint32_t at = branch_target(e, s) - e->eip;
         if (at >= e->end - e->eip)
             continue;
-        int lo = 0, hi = e->nstep;
+        int lo = 0, hi = e->nmain;
         while (lo < hi) {  /* the first step not before at */
             int mid = (lo + hi) / 2;
-            if (e->step[mid].at < at)
+            if (e->step[e->main[mid]].at < at)
                 lo = mid + 1;
             else
                 hi = mid;
         }
-        struct step *t = &e->step[lo];
-        if (lo == e->nstep || t->at != at || t->away != leaves_away(s))
+        int to = lo < e->nmain ? e->main[lo] : 0;
+        struct step *t = &e->step[to];
+        if (lo == e->nmain || t->at != at || t->away != leaves_away(s))
             continue;  /* into the middle of an instruction, or not for ECX here: other code */
-        s->to = (int16_t)lo;
+        s->to = (int16_t)to;
         t->entry = 1;
-        if (lo <= i) {
+        if (to <= i) {
             uint16_t size = (uint16_t)(s->at + s->in.length - t->at);
             t->head = 1;
             if (size < t->loop)
@@ -446,6 +531,8 @@ emit_call(struct emitter *e, struct step *s)
 {
     put8(e, 0x68);
     put32(e, eip_after(e, s));
+    if (s->leaf)
+        return;                         /* there we are */
     record_at(e, branch_target(e, s));
     put_jump(e, branch_target(e, s), -1);
 }
@@ -476,29 +563,91 @@ emit_site(struct emitter *e, uint32_t leave)
  * it finds there pops the address and checks it.
  */
 static void
+emit_return_by_table(struct emitter *e, uint32_t eip)
+{
+    BYTES(e, 0x8d, 0x64, 0x24, 0xfc);   /* lea -4(esp), esp: as before the pop */
+    record(e, eip, VX_BACK);
+    BYTES(e, 0x8b, 0x0c, 0x24);         /* mov (esp), ecx */
+    BYTES(e, 0x0f, 0xb7, 0xc9);         /* movzx cx, ecx */
+    put_table_jump(e, 1);
+}
+
+static void
 emit_return(struct emitter *e, struct step *s)
 {
-    uint32_t eip = eip_of(e, s);
+    uint32_t eip = s->eip;
     if (!s->away)
         save_ecx(e, SPILL);
     record(e, eip, VX_BACK);
     put8(e, 0x59);                      /* pop ecx */
     record(e, eip, VX_UNPOP);
     uint32_t site = emit_site(e, SITE_TABLE + 18);
-    BYTES(e, 0x8d, 0x64, 0x24, 0xfc);   /* lea -4(esp), esp */
-    record(e, eip, VX_BACK);
-    BYTES(e, 0x8b, 0x0c, 0x24);         /* mov (esp), ecx */
-    BYTES(e, 0x0f, 0xb7, 0xc9);         /* movzx cx, ecx */
-    put_table_jump(e, 1);
+    emit_return_by_table(e, eip);
     record(e, eip, VX_UNPOP);
     put_exit(e, &(struct vx_exit){.kind = VX_X_RETURN, .site = site});
+}
+
+/* Jumps for leaves' returns to take by a short branch, when they go elsewhere. */
+static void
+emit_others(struct emitter *e)
+{
+    for (int i = 0; i < e->nleaf; i++) {
+        struct leaf *l = &e->leaf[i];
+        if (l->pure)
+            continue;
+        record(e, l->ret, VX_UNPOP);
+        l->other = e->n;
+        put8(e, 0xe9);
+        l->field = e->n;
+        put32(e, 0);
+    }
+    if (e->n)
+        align(e, 16);
+}
+
+static void
+emit_leaf_return(struct emitter *e, struct step *s)
+{
+    struct leaf *l = &e->leaf[s->leaf - 1];
+    if (l->pure) {
+        BYTES(e, 0x8d, 0x64, 0x24, 4);  /* lea 4(esp), esp */
+        return;
+    }
+    if (!s->away)
+        save_ecx(e, SPILL);
+    record(e, s->eip, VX_BACK);
+    put8(e, 0x59);                      /* pop ecx */
+    record(e, s->eip, VX_UNPOP);
+    BYTES(e, 0x8d, 0x89);               /* lea 1-back(ecx), ecx */
+    put32(e, 1 - l->back);
+    int32_t other = (int32_t)(l->other - e->n) - 2;
+    if (other >= -128) {
+        BYTES(e, 0xe2, (uint8_t)other); /* loop other */
+        return;
+    }
+    BYTES(e, 0xe2, 2, 0xeb, 5, 0xe9);   /* the same, too far for it */
+    put32(e, l->other - (e->n + 4));
+}
+
+static void
+emit_leaf_tails(struct emitter *e)
+{
+    for (int i = 0; i < e->nleaf; i++) {
+        struct leaf *l = &e->leaf[i];
+        if (l->pure)
+            continue;
+        uint32_t rel = e->n - (l->field + 4);
+        memcpy(e->code + l->field, &rel, 4);
+        record(e, l->ret, VX_UNPOP);
+        emit_return_by_table(e, l->ret);
+    }
 }
 
 /* One that drops arguments is rare, and goes the way of jumps. */
 static void
 emit_return_dropping(struct emitter *e, struct step *s)
 {
-    uint32_t eip = eip_of(e, s);
+    uint32_t eip = s->eip;
     if (!s->away)
         save_ecx(e, SPILL);
     record(e, eip, VX_BACK);
@@ -515,7 +664,7 @@ emit_return_dropping(struct emitter *e, struct step *s)
 static void
 emit_indirect(struct emitter *e, struct step *s)
 {
-    uint32_t eip = eip_of(e, s);
+    uint32_t eip = s->eip;
     const uint8_t *p = e->guest + s->at;
     unsigned modrm = s->in.modrm;       /* mov takes the same operand bytes */
     if (!s->away)
@@ -549,7 +698,7 @@ static void
 emit_thread(struct emitter *e, struct step *s)
 {
     struct vx_exit x = {.kind = VX_X_THREAD, .arg = s->thread, .length = s->in.length,
-                        .eip = eip_of(e, s)};
+                        .eip = s->eip};
     memcpy(x.code, e->guest + s->at, s->thread);
     put_exit(e, &x);
 }
@@ -558,8 +707,9 @@ static void
 emit_step(struct emitter *e, struct step *s)
 {
     const uint8_t *p = e->guest + s->at;
-    uint32_t eip = eip_of(e, s), after = eip_after(e, s);
+    uint32_t eip = s->eip, after = eip_after(e, s);
     e->away = s->away ? VX_AWAY : VX_HERE;
+    e->afresh = s->pure ? VX_AFRESH : 0;
     record_at(e, eip);
     if (s->head)
         align(e, head_alignment(s));
@@ -599,7 +749,7 @@ emit_step(struct emitter *e, struct step *s)
         emit_call(e, s);
         break;
     case VX_A_RET:
-        emit_return(e, s);
+        (s->leaf ? emit_leaf_return : emit_return)(e, s);
         break;
     case VX_A_RETN:
         emit_return_dropping(e, s);
@@ -645,6 +795,7 @@ emit(struct emitter *e)
 {
     for (int i = 0; i < e->nstep; i++)
         emit_step(e, &e->step[i]);
+    e->afresh = 0;
     if (e->open) {
         e->away = e->end_away;
         record_at(e, e->end);
@@ -683,7 +834,7 @@ publish(struct emitter *e)
     int err = publish_block(e);
     for (int i = 0; i < e->nstep && err == 0; i++) {
         struct step *s = &e->step[i];
-        uint32_t eip = eip_of(e, s);
+        uint32_t eip = s->eip;
         int away = s->away ? VX_AWAY : VX_HERE;
         if (i == 0 || (s->entry && !vx_cache_find(e->cache, eip, away)))
             err = vx_cache_enter(e->cache, eip, away, e->base + s->host);
@@ -753,9 +904,10 @@ begin(struct emitter *e, struct vx_cache *c, uint32_t eip, int away)
 {
     e->cache = c;
     e->away = away;
+    e->afresh = 0;
     e->eip = eip;
     e->n = 0;
-    e->failed = e->nstep = e->nfixup = 0;
+    e->failed = e->nstep = e->nmain = e->nleaf = e->nfixup = 0;
     e->shorter = 0;
     e->nrecord = 0;
     e->most = MAX_INSNS;
@@ -791,11 +943,13 @@ build(struct vx_memory *m, struct vx_cache *c, uint32_t eip, int away, int landi
     err = vx_cache_room(c, (uint32_t)(e->nstep + 2) * INSN_ROOM, boundary, &e->base);
     if (err < 0)
         return err;
+    emit_others(e);
     if (landing)
         emit_return_landing(e, eip);
     emit(e);
     if (landing)
         emit_tail(e, eip);
+    emit_leaf_tails(e);
     err = publish(e);
     if (err == 0 && landing)
         err = vx_cache_set(c, eip, 1, e->base + e->landing);
@@ -889,7 +1043,8 @@ vx_translate_thread(struct vx_cache *c, uint32_t exit, uint32_t base, uint32_t *
         return -EBADMSG;
     s->at = s->host = 0;
     s->to = -1;
-    s->head = s->entry = s->thread = s->away = 0;
+    s->head = s->entry = s->thread = s->away = s->leaf = s->pure = 0;
+    s->eip = x.eip;
     e->end_away = VX_HERE;
     e->shorter = n - x.length;
     e->end = eip_after(e, s);

@@ -181,6 +181,7 @@ enum vx_recovery {
     VX_FORWARD,    /* all done but ecx = spill; eip = target */
     VX_RETURNING,  /* do a return's pop: eip = what esp points to, esp += 4; ecx = spill */
     VX_RETURNED,   /* eip = ecx + the record's; ecx = spill */
+    VX_AFRESH = 1 << 8,  /* beside these: do not go on here, but from the guest's state */
 };
 
 struct vx_record {
