@@ -401,6 +401,24 @@ def test_what_waits_is_interrupted(net):
     assert net.get(f"tcp/{number}/status").startswith("Closed")
 
 
+def test_what_waits_is_killed(net):
+    """And leaves nothing behind when its files are closed."""
+    (nctl, near), (fctl, far) = net.pair()
+    lctl, number = net.conv("tcp", "announce 81")
+    ctl, _ = net.conv("tcp")
+    waiting = [net.start(coro) for coro in (
+        near.write(net.p, bytes(1 << 20)), near.read(net.p, 1), ctl.write(net.p, b"connect 127.9!1"),
+        net.p.ns.open(net.p, f"/net/tcp/{number}/listen", OREAD))]
+    for task in waiting:
+        assert not task.done
+        net.kernel.sched.kill(task)
+    net.kernel.sched.drain()
+    assert all(task.done for task in waiting)
+    net.close(nctl, near, fctl, far, lctl, ctl)
+    tcp = net.kernel.devices["I"].select("").stack.protos[0]
+    assert tcp.ends == {} and tcp.lports == {} and all(c.free for c in tcp.convs)
+
+
 def test_writers_are_told_of_the_end(net):
     for end in ("close", "hangup"):
         (_, near), (sctl, far) = net.pair()
