@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from vx9.userland import session
@@ -52,11 +52,11 @@ def serve(options: argparse.Namespace) -> int:
         if listener is None:
             return _serve_streams(kernel, service)
         bound = wires.bound(listener, address)
-        with _ended() as ended:
+        with _ended() as wait:
             kernel.call(service.start, listener)
             sys.stderr.write(f"vx9: serving {options.tree} on {bound}\n")
             sys.stderr.flush()
-            ended.wait()
+            wait()
         kernel.call(tree.close)
     return 0
 
@@ -83,15 +83,29 @@ def _remove_at_the_end(path: str) -> None:
 
 
 @contextlib.contextmanager
-def _ended() -> Iterator[threading.Event]:
-    """Set by the signals that end a server."""
-    event = threading.Event()
-    old = {number: signal.signal(number, lambda *_: event.set()) for number in _ENDING}
+def _ended() -> Iterator[Callable[[], object]]:
+    """What waits for a signal that ends a server.
+
+    The signal itself writes to a pipe, for a handler in Python would not run while the
+    thread that it belongs to begins to wait.
+    """
+    theirs, ours = os.pipe()
+    os.set_blocking(ours, False)
+    before = signal.set_wakeup_fd(ours, warn_on_full_buffer=False)
+    old = {number: signal.signal(number, lambda *_: None) for number in _ENDING}
+
+    def wait() -> None:
+        while not any(number in _ENDING for number in os.read(theirs, 64)):
+            pass
+
     try:
-        yield event
+        yield wait
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(before)
+        os.close(theirs)
+        os.close(ours)
 
 
 def _serve_streams(kernel: "Kernel", service: object) -> int:
