@@ -195,6 +195,22 @@ watched(struct vx_cpu *c)
     return 1;
 }
 
+/*
+ * An x87 error is told at the next x87 instruction, or later; the processor remembers where the
+ * code is that made it.
+ */
+static int
+fpu_error(struct vx_cpu *c)
+{
+    uint32_t host;
+    vx_fpu_save(c);
+    memcpy(&host, c->fpu + 8, sizeof host);
+    const struct vx_record *r = vx_cache_locate(c->cache, host);
+    trap(c, VX_T_FPU);
+    c->trap.address = r ? r->eip : c->eip;
+    return 1;
+}
+
 /* What a signal in the guest means.  Returns 1: a trap for the caller of run. */
 static int
 after_signal(struct vx_cpu *c)
@@ -239,7 +255,7 @@ after_signal(struct vx_cpu *c)
         return fault(c, address, (c->error & 2) != 0);
     }
     case MF:
-        return trap(c, VX_T_FPU);
+        return fpu_error(c);
     case AC:
         return trap(c, VX_T_ALIGNMENT);
     case XM:
