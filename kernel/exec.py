@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +21,7 @@ from vx9.kernel.segment import (
     PAGE, STACK_SIZE, TEXT_BASE, Layout, Segment, SegKind, Space, page_up,
 )
 from vx9.kernel.stop import ProcCtl
+from vx9.kernel.waitrec import ARGS_MAX
 from vx9.vxcore import CodeCache, CoreError, Memory, MemoryObject
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ HEADER: Final = struct.Struct(">8I")  # magic text data bss syms entry spsz pcsz
 MAGIC_386: Final = 0x1EB
 MAGIC_AMD64: Final = 0x8A97  # with the 8-byte entry that follows the header
 TOP_MAX: Final = 0xC0000000
+NAME_MAX: Final = 64  # bytes of a script's name, with its NUL
 CHUNK: Final = 1 << 20
 CACHED_IMAGES: Final = 32
 
@@ -167,9 +169,12 @@ class Program:
     image: Image
 
 
-async def prepare(p: Proc, path: str, argv: Sequence[bytes]) -> Program:
-    """Open and read the program at path, through the #! lines of scripts.  Raises PlanError."""
-    args = list(argv)
+async def prepare(p: Proc, path: str, argv: Callable[[], list[bytes]]) -> Program:
+    """Open and read the program at path, through the #! lines of scripts, then the arguments.
+
+    Raises PlanError, and what argv raises.
+    """
+    args: list[bytes] = []  # of scripts, to be put before argv's second
     name = last_element(path)
     dialect = p.kernel.dialect
     for _ in range(dialect.script_depth + 1):
@@ -178,14 +183,17 @@ async def prepare(p: Proc, path: str, argv: Sequence[bytes]) -> Program:
             first = await c.read(p, max(dialect.script_line, HEADER.size), 0)
             if first[:2] != b"#!":
                 image = await p.kernel.images.load(p, c, parse_header(first))
-                return Program(c, name, args, image)
+                rest = argv()
+                return Program(c, name, args + rest[1:] if args else rest, image)
             words = _interpreter(first[:dialect.script_line], dialect)
         except BaseException:
             await c.close()
             raise
         await c.close()
         script = path.encode("utf-8", "surrogateescape")
-        base = last_element(path).encode("utf-8", "surrogateescape")
+        base = name.encode("utf-8", "surrogateescape")
+        if len(base) >= NAME_MAX:
+            raise PlanError(EBADEXEC)
         args = [base, *words[1:], script, *args[1:]]
         path = words[0].decode("utf-8", "surrogateescape")
     raise PlanError(EBADEXEC)
@@ -277,7 +285,7 @@ async def commit(p: Proc, program: Program, made: tuple[Space, int, int]) -> Non
         old.release()
     p.image_chan = program.chan
     p.name = program.name
-    p.args = [arg.decode("utf-8", "surrogateescape") for arg in program.args]
+    p.args = [arg[:ARGS_MAX].decode("utf-8", "surrogateescape") for arg in program.args[:ARGS_MAX]]
     p.args_set = None
     p.notify = 0
     p.notified = False

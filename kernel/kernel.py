@@ -18,6 +18,7 @@ from vx9.fs.errors import PlanError
 from vx9.fs.server import FileServer
 from vx9.kernel import devtab, exec as execute, sysfile, sysmem, sysproc, systab
 from vx9.kernel._fast import Answers, Numbers
+from vx9.kernel.account import Account, Watch
 from vx9.kernel.chan import Chan
 from vx9.kernel.clock import Clock
 from vx9.kernel.devmnt import Mnt
@@ -27,7 +28,7 @@ from vx9.kernel.groups import EnvGroup, FdGroup, RendezGroup, env_value, make_en
 from vx9.kernel.handle import ExitStatus, Handle, exit_status
 from vx9.kernel.host import Host
 from vx9.kernel.hostwork import Workers
-from vx9.kernel.limits import Account, Limits, Watch
+from vx9.kernel.limits import Limits
 from vx9.kernel.namespace import Namespace
 from vx9.kernel.note import ProcExit
 from vx9.kernel.proc import Proc
@@ -332,7 +333,8 @@ class Kernel:
             for fd, stream in enumerate(streams):
                 p.fds.install_at(await self._stream(p, stream, fd), fd)
             args = [arg.encode("utf-8", "surrogateescape") for arg in argv]
-            program = await execute.prepare(p, path if path is not None else argv[0], args)
+            program = await execute.prepare(p, path if path is not None else argv[0],
+                                            lambda: args)
             try:
                 made = execute.make_space(p, program)
             except BaseException as error:

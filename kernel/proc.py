@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 QUANTUM_US: Final = 10_000
 TURN: Final = 256  # traps of one process before the others get a turn
+ARG_BYTES: Final = 20  # of arguments that every call may have
 INTERNAL: Final = "internal error of the kernel"
 _MASK: Final = 0xFFFFFFFF
 
@@ -303,7 +304,7 @@ class Proc:
         if self.tracer is not None and self.call is not None:
             self.tracer.failed(self, self.call, error)
         if isinstance(error, MemoryFault):
-            await bad_address(self, error)
+            await bad_address(self, self._stack_fault() or error)
             note.post(self, "sys: bad address in syscall", NoteKind.DEBUG)
         elif isinstance(error, OddAddress):
             note.post(self, "sys: odd address", NoteKind.DEBUG)
@@ -314,6 +315,14 @@ class Proc:
             self.kernel.internal_error(self)
             self.errstr = INTERNAL
         return -1
+
+    def _stack_fault(self) -> MemoryFault | None:
+        """The fault of the words from the stack pointer on, if there is none behind it."""
+        try:
+            self.mem.check(self.cpu.esp, 4 + ARG_BYTES, False)
+        except MemoryFault as fault:
+            return fault if fault.address == self.cpu.esp else None
+        return None
 
     async def _attend(self) -> None:
         """What is to be done before the next user instruction."""

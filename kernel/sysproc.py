@@ -135,20 +135,28 @@ def _inherit(child: Proc, p: Proc) -> None:
     p.fresh, child.fresh = p.attention, child.attention
 
 
-async def sys_exec(p: Proc, name: str, argv: int) -> None:
-    """exec(2).  The registers are those of the new program; no result."""
-    pointers = p.mem.pointers(argv, MAX_ARGS)
+def _arguments(p: Proc, argv: int) -> list[bytes]:
+    """The strings whose addresses lie at argv, up to a 0."""
+    dialect = p.kernel.dialect
     args = []
     size = 0
-    dialect = p.kernel.dialect
-    for pointer in pointers:
-        args.append(p.mem.string(pointer, dialect.args_limit))
+    for pointer in p.mem.pointers(argv, MAX_ARGS):
+        try:
+            args.append(p.mem.string(pointer, dialect.args_limit))
+        except PlanError:
+            raise PlanError(ENOVMEM) from None
         size += len(args[-1])
         if size > dialect.args_limit:
             raise PlanError(ENOVMEM)
     if not args and dialect.args_needed:
         raise PlanError(EBADARG)
-    program = await execute.prepare(p, name, args)
+    return args
+
+
+async def sys_exec(p: Proc, name: str, argv: int) -> None:
+    """exec(2).  The registers are those of the new program; no result."""
+    p.mem.check(argv, 4, False)
+    program = await execute.prepare(p, name, lambda: _arguments(p, argv))
     try:
         made = execute.make_space(p, program)
     except BaseException:
