@@ -148,14 +148,13 @@ def _arguments(p: Proc, argv: int) -> list[bytes]:
         size += len(args[-1])
         if size > dialect.args_limit:
             raise PlanError(ENOVMEM)
-    if not args and dialect.args_needed:
-        raise PlanError(EBADARG)
     return args
 
 
 async def sys_exec(p: Proc, name: str, argv: int) -> None:
     """exec(2).  The registers are those of the new program; no result."""
-    p.mem.check(argv, 4, False)
+    if p.mem.load32(argv) == 0 and p.kernel.dialect.args_needed:
+        raise PlanError(EBADARG)
     program = await execute.prepare(p, name, lambda: _arguments(p, argv))
     try:
         made = execute.make_space(p, program)
