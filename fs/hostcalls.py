@@ -31,6 +31,7 @@ from .errors import (
     PlanError,
 )
 
+OFFMAX: Final = 0x7FFFFFFFFFFFFFFF
 _TRIES: Final = 40  # openat2 asks for another one when the host renames meanwhile
 
 # fmt: off
@@ -129,6 +130,22 @@ class File:
         self.fd = fd
         self.path = path
 
+    def read(self, count: int, offset: int) -> bytes:
+        """At most count bytes at offset."""
+        try:
+            return os.pread(self.fd, count, offset) if offset <= OFFMAX - count else b""
+        except OSError as error:
+            raise plan_error(error) from None
+
+    def write(self, data: bytes, offset: int) -> int:
+        """Store data at offset; how much of it."""
+        if offset > OFFMAX:
+            raise PlanError(ETOOBIG)
+        try:
+            return os.pwrite(self.fd, data, offset)
+        except OSError as error:
+            raise plan_error(error) from None
+
     def close(self) -> None:
         """Once; more often does no harm."""
         fd, self.fd = self.fd, -1
@@ -136,5 +153,6 @@ class File:
             os.close(fd)
 
     def __del__(self) -> None:
-        with contextlib.suppress(OSError):
-            self.close()
+        if self.fd >= 0:
+            with contextlib.suppress(OSError):
+                self.close()

@@ -21,7 +21,7 @@ change at each await, so what it tells is taken before the first.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -102,6 +102,11 @@ class Refuser:
 
     dc: str = "M"
     dev: int = 0
+
+    # read and write for those who are not going to wait.  Where a server has them: what the other
+    # gives, or None when that would have to wait, or is not so simple; then nothing has happened.
+    read_now: Callable[[Fid, int, int], bytes | None] | None = None
+    write_now: Callable[[Fid, bytes, int], int | None] | None = None
 
     async def attach(self, uid: str, spec: str) -> Fid:
         """Refused."""

@@ -8,7 +8,10 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, Final
 
+from vx9.fs.server import Fid, FileServer
 from vx9.kernel.clock import Clock
+from vx9.kernel.proc import Proc
+from vx9.kernel.systab import Call
 from vx9.vxcore import Cpu, Trap
 
 NULL_FILE: Final[int]  # reads as empty, swallows what is written
@@ -22,18 +25,29 @@ class OpenFile:
     mode: int  # OREAD, OWRITE, ORDWR once open
     file: int  # NULL_FILE, ZERO_FILE, BINTIME_FILE, or 0: its server answers
     is_channel: bool  # carries 9P for a mount: no longer for read and write
+    server: FileServer
+    fid: Fid
 
 class Numbers:
-    """Which system calls of a table (number, name) C knows."""
+    """The table of system calls as C has it."""
 
-    def __init__(self, names: Iterable[tuple[int, str]]) -> None: ...
+    pread_moves: bool  # also the offset of the open file, as in the 4th edition
+    def __init__(self, calls: Iterable[Call]) -> None: ...
 
 class Answers:
     """Runs the guest of one process, in the kernel's thread only."""
 
     answered: Final[int]  # calls so far
+    call: Call  # the one that the guest made last
+    args: tuple[int, ...]  # and its arguments, as call.unpack gives them
     def __init__(self, cpu: Cpu, numbers: Numbers, chan_type: type[OpenFile], woken: deque[Any],
                  spent: deque[Any], semaphores: dict[Any, Any], clock: Clock) -> None:
         """woken and spent hold the tasks that are ready, semaphores those that are waited for."""
-    def __call__(self, quantum_us: int, chans: list[Any]) -> Trap:
-        """As cpu.run(quantum_us); chans are the open files, by descriptor."""
+    turn: int  # how many traps are left
+    def __call__(self, p: Proc, quantum_us: int, turn: int) -> Trap | None:
+        """As cpu.run(quantum_us), or None: a system call, told by call and args.
+
+        Reads and writes whose servers have read_now and write_now are made here, so long as that is
+        not the last trap of the turn.  A call that is not in the table, or whose arguments
+        are not in memory, is the Trap that it always was.
+        """

@@ -4,21 +4,27 @@
 from cpython.list cimport PyList_GET_SIZE
 from cpython.pycapsule cimport (PyCapsule_GetContext, PyCapsule_GetPointer, PyCapsule_New,
                                 PyCapsule_SetContext)
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from vx9.vxcore import _core
+from vx9.fs.errors import PlanError
+from vx9.vxcore import MemoryFault, _core
 
 cdef extern from "vx.h" nogil:
     struct vx_api:
         pass
+    enum:
+        EAX
     struct vx_cpu:
-        pass
+        uint32_t reg[8]
 
 cdef extern from "fast.h" nogil:
     enum:
         FAST_NCALL
+        FAST_NWORD
         FAST_SYSR1
         FAST_SLEEP
         FAST_SEMACQUIRE
@@ -41,6 +47,7 @@ cdef extern from "fast.h" nogil:
         int alone
         int waiters
         int clock
+        int pread_moves
         const uint8_t *calls
         void **chans
         int64_t nchan
@@ -48,6 +55,10 @@ cdef extern from "fast.h" nogil:
         int64_t chan_at
         const vx_api *core
         uint64_t answered
+        int asked
+        vx_cpu *cpu
+        uint32_t number
+        uint32_t words[5]
     int fast_answer(vx_cpu *, void *)
 
 cdef extern from *:
@@ -66,8 +77,15 @@ cdef dict CALLS = {
 }
 
 
+cdef enum:
+    OREAD, OWRITE, ORDWR
+    QTDIR = 0x80
+    MOST = 1 << 20  # bytes; more is done in pieces
+
+
 cdef class OpenFile:
     cdef fast_chan k
+    cdef public object server, fid
 
     @property
     def offset(self):
@@ -103,14 +121,41 @@ cdef class OpenFile:
 
 
 cdef class Numbers:
-    """Which numbers mean which calls."""
     cdef uint8_t call[FAST_NCALL]
+    cdef list rows, codes
+    cdef public bint pread_moves
 
-    def __init__(self, names):
+    def __init__(self, calls):
         memset(self.call, 0, FAST_NCALL)
-        for number, name in names:
-            if number < FAST_NCALL:
-                self.call[number] = CALLS.get(name, 0)
+        self.rows = [None] * FAST_NCALL
+        self.codes = [b""] * FAST_NCALL
+        for call in calls:
+            codes = "".join(kind.code for _, kind in call.args)
+            if call.number >= FAST_NCALL or call.size > 4 * FAST_NWORD or not set(codes) <= set("iIq"):
+                continue  # left to systab, which can do all
+            self.call[call.number] = CALLS.get(call.name, 0)
+            self.rows[call.number] = call
+            self.codes[call.number] = codes.encode()
+
+
+cdef tuple unpacked(bytes codes, const uint32_t *word):
+    """Argument words as the types of a call have it: i signed, I unsigned, q two words."""
+    cdef Py_ssize_t i, n = len(codes)
+    cdef const char *code = codes
+    cdef tuple args = PyTuple_New(n)
+    cdef object arg
+    for i in range(n):
+        if code[i] == b"i":
+            arg = <int32_t>word[0]
+        elif code[i] == b"I":
+            arg = word[0]
+        else:
+            arg = <int64_t>(word[0] | <uint64_t>word[1] << 32)
+            word += 1
+        word += 1
+        Py_INCREF(arg)
+        PyTuple_SET_ITEM(args, i, arg)
+    return args
 
 
 cdef void free_fast(object capsule) noexcept:
@@ -119,9 +164,12 @@ cdef void free_fast(object capsule) noexcept:
 
 cdef class Answers:
     cdef fast *f
-    cdef object handler, run, woken, spent, clock
+    cdef object handler, run, woken, spent, clock, chan_type
     cdef Numbers numbers
     cdef dict semaphores
+    cdef readonly object call
+    cdef readonly tuple args
+    cdef readonly int turn
 
     def __init__(self, cpu, Numbers numbers not None, type chan_type not None, woken, spent,
                  dict semaphores not None, clock):
@@ -132,6 +180,7 @@ cdef class Answers:
         PyCapsule_SetContext(self.handler, self.f)
         self.f.core = <const vx_api *>PyCapsule_GetPointer(_core.API, "vx9.vxcore._core.API")
         self.f.chan_type = <void *>chan_type
+        self.chan_type = chan_type
         self.f.calls = numbers.call
         cdef OpenFile some = OpenFile.__new__(OpenFile)
         self.f.chan_at = <char *>&some.k - <char *><void *>some
@@ -144,15 +193,76 @@ cdef class Answers:
     def answered(self):
         return self.f.answered
 
-    def __call__(self, quantum, list chans):
+    def __call__(self, p, quantum, int turn):
         cdef fast *f = self.f
+        cdef list chans = p.fds.chans
         f.chans = list_items(chans)
         f.nchan = PyList_GET_SIZE(chans)
-        f.alone = not self.woken and not self.spent
         f.waiters = len(self.semaphores) != 0
         f.clock = not self.clock.adjusted
-        f.on = 1
+        f.pread_moves = self.numbers.pread_moves
+        while True:
+            f.alone = not self.woken and not self.spent
+            f.asked = 0
+            f.on = 1
+            try:
+                trap = self.run(quantum)
+            finally:
+                f.on = 0
+            self.turn = turn
+            if not f.asked:
+                return trap
+            if turn == 1 or f.calls[f.number] < FAST_READ or not self.transferred(p, chans):
+                break
+            turn -= 1
+            f.answered += 1
+        call = self.numbers.rows[f.number]
+        if call is None:
+            return trap
+        self.args = unpacked(self.numbers.codes[f.number], f.words)
+        self.call = call
+        return None
+
+    cdef bint transferred(self, p, list chans) except -1:
+        """Make a read or a write whose server needs no waiting."""
+        cdef fast *f = self.f
+        cdef int call = f.calls[f.number], fd = <int32_t>f.words[0], n = <int32_t>f.words[2]
+        cdef int64_t offset = -1
+        if call == FAST_PREAD or call == FAST_PWRITE:
+            offset = <int64_t>(f.words[3] | <uint64_t>f.words[4] << 32)
+        if not 0 <= fd < PyList_GET_SIZE(chans) or not 0 <= n <= MOST or offset < -1:
+            return False
+        c = chans[fd]
+        if type(c) is not self.chan_type:
+            return False
+        cdef OpenFile of = <OpenFile>c
+        cdef bint own = offset == -1, reads = call == FAST_READ or call == FAST_PREAD
+        if of.k.is_channel or of.fid.qid[2] & QTDIR or not (
+                of.k.mode == ORDWR or of.k.mode == (OREAD if reads else OWRITE)):
+            return False
+        now = getattr(of.server, "read_now" if reads else "write_now", None)
+        if now is None:
+            return False
+        of.fid.proc = p
+        mem = p.mem
+        at = of.k.offset if own else offset
         try:
-            return self.run(quantum)
-        finally:
-            f.on = 0
+            if reads:
+                mem.check(f.words[1], n, True)
+                data = now(of.fid, n, at)
+                if data is None:
+                    return False
+                n = min(n, len(<bytes?>data))
+                mem.write(f.words[1], data if n == len(<bytes>data) else data[:n])
+                own = own or f.pread_moves
+            else:
+                done = now(of.fid, mem.read(f.words[1], n), at)
+                if done is None:
+                    return False
+                n = done
+        except (PlanError, MemoryFault):
+            return False  # for the handler to find again, and to tell
+        if own:
+            of.k.offset += n
+        f.cpu.reg[EAX] = n
+        return True

@@ -51,13 +51,11 @@ class Chan(OpenFile):
         "cexec",
         "covers",
         "depth",
-        "fid",
         "iounit",
         "mchan",
         "mux",
         "path",
         "refs",
-        "server",
         "union",
     )
 

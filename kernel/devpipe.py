@@ -147,20 +147,46 @@ class Pipe(Refuser):
                 if q.ends > ENDS_OF_FILE:
                     raise PlanError(EHUNGUP)
                 return b""
+        return self._block(q, count)
+
+    def _block(self, q: _Queue, count: int) -> bytes:
+        """The first block, or count bytes of it."""
+        blocks = q.blocks
         block = blocks[0]
-        if len(block) <= count:
-            self._take(-BLOCK_COST)
+        size = len(block)
+        if size <= count:
             blocks.popleft()
+            self._take(-size - BLOCK_COST)
         else:
             blocks[0] = block[count:]
             block = block[:count]
+            size = count
+            self._take(-size)
             q.more.wakeup()
         full = q.size >= QUEUE
-        q.size -= len(block)
-        self._take(-len(block))
+        q.size -= size
         if full and q.size < QUEUE:
             q.room.wakeup()
         return block
+
+    def read_now(self, fid: Fid, count: int, offset: int) -> bytes | None:
+        """As read, when there is something."""
+        pipe, end = fid.aux
+        q: _Queue = pipe.queues[end]
+        return self._block(q, count) if q.blocks else None
+
+    def write_now(self, fid: Fid, data: bytes, offset: int) -> int | None:
+        """As write, when it is one block and there is room."""
+        pipe, end = fid.aux
+        q: _Queue = pipe.queues[1 - end]
+        size = len(data)
+        if q.closed or q.hungup or size > ATOMIC or q.size + size >= QUEUE:
+            return None
+        self._take(size + BLOCK_COST)
+        q.blocks.append(data)
+        q.size += size
+        q.more.wakeup()
+        return size
 
     async def write(self, fid: Fid, data: bytes, offset: int) -> int:
         """One block for the other end; waits after it while too much is under way."""

@@ -82,7 +82,7 @@ class Kernel:
         self.autopsy: Callable[[Proc, ProcExit], Awaitable[None]] | None = None  # of those that break
         table = systab.load().bind((sysfile, sysproc, sysmem))
         self.calls = [table.calls.get(n) for n in range(max(table.calls) + 1)]
-        self.numbers = Numbers((call.number, call.name) for call in table.calls.values())
+        self.numbers = Numbers(table.calls.values())
         self._pids = 0
         self._noteids = 0
         self._broken: list[Proc] = []
@@ -103,6 +103,7 @@ class Kernel:
     def speak(self, dialect: Dialect) -> None:
         """Be a kernel of that kind from now on."""
         self.dialect = self.boot.ns.dialect = dialect
+        self.numbers.pread_moves = dialect.pread_moves
 
     async def _first_names(self, make: Callable[[Kernel], Awaitable[None]]) -> None:
         self.boot.root = await self.boot.ns.attach(self.boot, "#/")

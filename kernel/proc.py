@@ -205,13 +205,12 @@ class Proc:
         cpu = self.cpu
         run = cpu.run
         self.fast = fast = self.kernel.answers(cpu)
-        answered = 0
         self.task.cpu = cpu
         workers = self.kernel.workers
         sample = self.kernel.sampler
-        quantum = sched.quantum_us(QUANTUM_US)
-        turn = TURN
+        quantum, turn, answered = sched.quantum_us(QUANTUM_US), TURN, 0
         while True:
+            call = args = None
             if self.attention:
                 await self._attend()
             if self.computes and workers is not None:
@@ -227,18 +226,22 @@ class Proc:
             elif fast is None or self.tracer is not None:
                 event = run(quantum)
             else:
-                event = fast(quantum, self.fds.chans)
-            kind = event.kind
-            if kind == 0 and event.number == 0x40:  # TrapKind.INT
-                number = cpu.eax
-                call = calls[number] if number < ncalls else None
+                event = fast(self, quantum, turn)
+                turn = fast.turn
+                if event is None:
+                    call, args = fast.call, fast.args
+            kind = 0 if event is None else event.kind
+            if event is None or (kind == 0 and event.number == 0x40):  # TrapKind.INT
                 if call is None:
-                    await self._bad_call(number)
-                    continue
+                    call = calls[cpu.eax] if cpu.eax < ncalls else None
+                    if call is None:
+                        await self._bad_call(cpu.eax)
+                        continue
                 self.call = call
                 self._calls += 1
                 try:
-                    args = call.unpack(self.mem.read(cpu.esp + 4 & _MASK, call.size))
+                    if args is None:
+                        args = call.unpack(self.mem.read(cpu.esp + 4 & _MASK, call.size))
                     if call.strings:
                         args = self._strings(call, args)
                     if self.tracer is not None:

@@ -82,16 +82,13 @@ class Rendez:
         self.waiters: deque[Task] = deque()
 
     @types.coroutine
-    def _block(self) -> Generator[Rendez, None, None]:
-        yield self
-
-    async def sleep(self, cond: Callable[[], object]) -> None:
+    def sleep(self, cond: Callable[[], object]) -> Generator[Rendez, None, None]:
         """Sleep until cond holds; it is tried first and at every wakeup.
 
         Raises PlanError("interrupted") when the task is interrupted meanwhile.
         """
         while not cond():
-            await self._block()
+            yield self
 
     def wakeup(self) -> None:
         """Let all that sleep here try their conditions again."""
@@ -255,10 +252,11 @@ class Scheduler:
             self.__dict__.pop("_step", None)
             return
 
-        def step(task: Task) -> None:
+        def step(task: Task, start_ns: int) -> int:
             call(task, True)
-            Scheduler._step(self, task)
+            end_ns = Scheduler._step(self, task, start_ns)
             call(task, False)
+            return end_ns
 
         self.__dict__["_step"] = step
 
@@ -272,40 +270,42 @@ class Scheduler:
         host = self.host
         polled_ns = 0
         favoured = 0
+        now_ns = host.monotonic_ns()
         while not self._stopping and not (until is not None and until()):
-            now_ns = host.monotonic_ns()
             if self._timers and self._timers[0][0] <= now_ns:
                 self._fire(now_ns)
+                now_ns = host.monotonic_ns()
             elif self._poll_now or now_ns - polled_ns >= POLL_NS:
                 self._poll_now = False
                 self.events += 1
                 host.poll(0)
-                polled_ns = now_ns
+                polled_ns = now_ns = host.monotonic_ns()
             elif self.woken and (favoured < FAVOUR or not self.spent):
                 favoured += 1
-                self._step(self.woken.popleft())
+                now_ns = self._step(self.woken.popleft(), now_ns)
             elif self.spent:
                 favoured = 0
-                self._step(self.spent.popleft())
+                now_ns = self._step(self.spent.popleft(), now_ns)
             else:
                 self.events += 1
                 host.poll(self.next_ns())
+                now_ns = host.monotonic_ns()
 
     def drain(self) -> None:
         """Run until no task is ready and no timer due; for tests and orderly ends."""
         while True:
             self._fire(self.host.monotonic_ns())
             if self.woken:
-                self._step(self.woken.popleft())
+                self._step(self.woken.popleft(), self.host.monotonic_ns())
             elif self.spent:
-                self._step(self.spent.popleft())
+                self._step(self.spent.popleft(), self.host.monotonic_ns())
             else:
                 return
 
-    def _step(self, task: Task) -> None:
+    def _step(self, task: Task, start_ns: int) -> int:
+        """Run task, from now on, until it gives up the processor; when that is."""
         self.current = task
         self.switches += 1
-        start_ns = self.host.monotonic_ns()
         try:
             if task.thrown is not None:
                 error, task.thrown = task.thrown, None
@@ -319,8 +319,9 @@ class Scheduler:
                     continue
                 task.rendez = where
                 where.waiters.append(task)
-                return
-            self.spent.append(task)
+                break
+            else:
+                self.spent.append(task)
         except StopIteration as stop:
             self._finish(task, stop.value, None)
         except Killed as error:
@@ -331,7 +332,9 @@ class Scheduler:
             self._finish(task, None, error)
         finally:
             self.current = None
-            task.run_ns += self.host.monotonic_ns() - start_ns
+            end_ns = self.host.monotonic_ns()
+            task.run_ns += end_ns - start_ns
+        return end_ns
 
     def _finish(self, task: Task, result: Any, error: BaseException | None) -> None:
         task.done = True

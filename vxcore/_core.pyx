@@ -3,6 +3,7 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.pythread cimport PyThread_get_thread_ident
 from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_GetPointer, PyCapsule_New
 from libc.errno cimport EAGAIN, EBADMSG, EBUSY, EEXIST, EINVAL, ENOMEM, ENOSPC
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
@@ -23,7 +24,6 @@ cdef tuple CLASS_LIMITS = tuple([vx_class_size[i] - VX_GUARD for i in range(VX_N
 
 cdef object is_enabled = faulthandler.is_enabled
 cdef unsigned long main_thread = threading.main_thread().ident
-cdef object get_ident = threading.get_ident
 
 
 class CoreError(Exception):
@@ -289,14 +289,22 @@ cdef class Memory:
         vx_memory_read(self.m, a, PyBytes_AS_STRING(data), n)
         return data
 
-    def write(self, address, const unsigned char[::1] data not None):
+    def write(self, address, data not None):
+        cdef const unsigned char[::1] view
+        if type(data) is bytes:  # nearly always, and a view costs more than the copying
+            self.write_bytes(address, PyBytes_AS_STRING(data), len(<bytes>data))
+            return
+        view = data
+        self.write_bytes(address, <const char *>&view[0], view.shape[0])
+
+    cdef int write_bytes(self, address, const char *data, Py_ssize_t count) except -1:
         self.open()
         if not 0 <= address < 1 << 32:
             raise MemoryFault(address & 0xFFFFFFFF, True)
-        cdef uint32_t n = <uint32_t>data.shape[0], a = address
+        cdef uint32_t n = <uint32_t>count, a = address
         if n == 0:
-            return
-        cdef uint32_t done = self.store(a, &data[0], n)
+            return 0
+        cdef uint32_t done = self.store(a, data, n)
         if done < n:
             raise MemoryFault((a + done) & 0xFFFFFFFF, True, n - done)
 
@@ -623,7 +631,7 @@ cdef class Cpu:
         if quantum_us <= 0:
             raise ValueError(f"a quantum of {quantum_us} microseconds is too short")
         ticks = <int>min(quantum_us // VX_TICK_US, 0x3FFFFFFF) + 1
-        c.poll = <unsigned long>get_ident() == main_thread  # who alone runs signal handlers
+        c.poll = PyThread_get_thread_ident() == main_thread  # who alone runs signal handlers
         cdef uint64_t start_ns
         while True:
             with nogil:

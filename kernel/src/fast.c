@@ -126,13 +126,13 @@ chan(const struct fast *f, const uint32_t *args)
  * of the open file, when no offset is given.
  */
 static int32_t
-extent(const uint32_t *args, int positioned, int *own)
+extent(const uint32_t *args, int positioned, int moves, int *own)
 {
     int32_t n = (int32_t)args[2];
     int64_t offset = -1;
     if (positioned)
         __builtin_memcpy(&offset, args + 3, 8);
-    *own = offset == -1;
+    *own = offset == -1 || moves;
     return n < 0 || n > COUNT_MAX || offset < -1 ? -1 : n;
 }
 
@@ -141,7 +141,7 @@ read_file(struct vx_cpu *c, const struct fast *f, const uint32_t *args, int posi
 {
     struct fast_chan *k = chan(f, args);
     int own;
-    int32_t n = extent(args, positioned, &own);
+    int32_t n = extent(args, positioned, f->pread_moves, &own);
     if (k == NULL || n < 0 || (k->mode != OREAD && k->mode != ORDWR) ||
         k->offset > OFFSET_MAX - COUNT_MAX)
         return 0;
@@ -183,7 +183,7 @@ write_file(struct vx_cpu *c, const struct fast *f, const uint32_t *args, int pos
 {
     struct fast_chan *k = chan(f, args);
     int own;
-    int32_t n = extent(args, positioned, &own);
+    int32_t n = extent(args, positioned, 0, &own);
     if (k == NULL || n < 0 || k->file != FAST_NULL || (k->mode != OWRITE && k->mode != ORDWR) ||
         k->offset > OFFSET_MAX - COUNT_MAX ||
         bytes_at(c, f, args[1], (uint32_t)n, VX_READ) == NULL)
@@ -194,55 +194,52 @@ write_file(struct vx_cpu *c, const struct fast *f, const uint32_t *args, int pos
     return 1;
 }
 
+/* Answer the call that f asks, if that can be done here. */
+static int
+answer(struct vx_cpu *c, struct fast *f, int call, uint32_t *result)
+{
+    const uint32_t *args = f->words;
+    switch (call) {
+    case FAST_SYSR1:
+        return 1;
+    case FAST_SLEEP:
+        return f->alone && (int32_t)args[0] <= 0;
+    case FAST_SEMACQUIRE:
+        return semacquire(c, f, args, result);
+    case FAST_SEMRELEASE:
+        return semrelease(c, f, args, result);
+    case FAST_NSEC:
+        return nsec(c, f, args, result);
+    case FAST_READ:
+    case FAST_PREAD:
+        return read_file(c, f, args, call == FAST_PREAD, result);
+    case FAST_WRITE:
+    case FAST_PWRITE:
+        return write_file(c, f, args, call == FAST_PWRITE, result);
+    }
+    return 0;
+}
+
 int
 fast_answer(struct vx_cpu *c, void *arg)
 {
-    static const uint8_t words[] = {
-        [FAST_SYSR1] = 0, [FAST_SLEEP] = 1, [FAST_SEMACQUIRE] = 2, [FAST_SEMRELEASE] = 2,
-        [FAST_NSEC] = 1, [FAST_READ] = 3, [FAST_WRITE] = 3, [FAST_PREAD] = 5, [FAST_PWRITE] = 5,
-    };
     struct fast *f = arg;
     uint32_t number = c->reg[EAX], result = 0;
-    int call = f->on && number < FAST_NCALL ? f->calls[number] : FAST_NONE, done = 0;
-    if (call == FAST_NONE)
+    if (!f->on || number >= FAST_NCALL)
         return 1;
-    uint32_t args[5];  /* read once: the guest may have friends */
-    if (words[call]) {
-        const volatile uint32_t *p = (const volatile uint32_t *)
-            bytes_at(c, f, c->reg[ESP] + 4, 4u * words[call], VX_READ);
-        if (p == NULL)
-            return 1;
-        for (int i = 0; i < words[call]; i++)
-            args[i] = p[i];
-    }
-    switch (call) {
-    case FAST_SYSR1:
-        done = 1;
-        break;
-    case FAST_SLEEP:
-        done = f->alone && (int32_t)args[0] <= 0;
-        break;
-    case FAST_SEMACQUIRE:
-        done = semacquire(c, f, args, &result);
-        break;
-    case FAST_SEMRELEASE:
-        done = semrelease(c, f, args, &result);
-        break;
-    case FAST_NSEC:
-        done = nsec(c, f, args, &result);
-        break;
-    case FAST_READ:
-    case FAST_PREAD:
-        done = read_file(c, f, args, call == FAST_PREAD, &result);
-        break;
-    case FAST_WRITE:
-    case FAST_PWRITE:
-        done = write_file(c, f, args, call == FAST_PWRITE, &result);
-        break;
-    }
-    if (!done)
+    const volatile uint32_t *p = (const volatile uint32_t *)
+        bytes_at(c, f, c->reg[ESP] + 4, sizeof f->words, VX_READ);
+    if (p == NULL)
         return 1;
-    c->reg[EAX] = result;
-    f->answered++;
-    return 0;
+    for (int i = 0; i < FAST_NWORD; i++)  /* once: the guest may have friends */
+        f->words[i] = p[i];
+    if (answer(c, f, f->calls[number], &result)) {
+        c->reg[EAX] = result;
+        f->answered++;
+        return 0;
+    }
+    f->cpu = c;
+    f->number = number;
+    f->asked = 1;
+    return 1;
 }

@@ -19,7 +19,7 @@ enum fast_call {  /* what a number means; 0: for Python */
 enum fast_file {  /* what a file holds; 0: for its server to say */
     FAST_SERVED, FAST_NULL, FAST_ZERO, FAST_BINTIME,
 };
-enum { FAST_NCALL = 64 };
+enum { FAST_NCALL = 64, FAST_NWORD = 5 };
 
 struct fast_chan {
     uint64_t offset;
@@ -33,6 +33,7 @@ struct fast {
     int alone;                 /* no other task is ready */
     int waiters;               /* somebody waits for a semaphore */
     int clock;                 /* the time is the host's */
+    int pread_moves;           /* also the offset of the open file, as in the 4th edition */
     const uint8_t *calls;      /* FAST_NCALL of them */
     void **chans;              /* the descriptors: Python's objects */
     int64_t nchan;
@@ -40,6 +41,10 @@ struct fast {
     int64_t chan_at;           /* where in one the struct fast_chan is */
     const struct vx_api *core;
     uint64_t answered;
+    int asked;                 /* a call for Python: */
+    struct vx_cpu *cpu;        /* who made it */
+    uint32_t number;
+    uint32_t words[FAST_NWORD];  /* its arguments, as far as any call has them */
 };
 
 /* A vx_handler for a struct fast. */

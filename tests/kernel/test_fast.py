@@ -1,18 +1,24 @@
 """Calls answered in C: that they are, and when they must not be.  49_hotcalls.c has what they mean."""
 
 import struct
+from types import SimpleNamespace
 
 import pytest
 
-from vx9.fs.dir import ORDWR, OREAD
+from vx9.fs.dir import ORDWR, OREAD, OWRITE
+from vx9.fs.errors import PlanError
+from vx9.fs.server import Fid, Refuser
 from vx9.kernel._fast import BINTIME_FILE, NULL_FILE, ZERO_FILE, Answers, Numbers, OpenFile
 from vx9.kernel.chan import Chan
 from vx9.kernel.clock import Clock
 from vx9.kernel.host import Host
+from vx9.kernel.systab import load
+from vx9.kernel.usermem import UserMemory
 from vx9.vxcore import EXEC, READ, WRITE, Cpu, Memory, MemoryObject, TrapKind
 
 from .conftest import NUMBERS
 
+CALLS = list(load().calls.values())
 TEXT, DATA = 0x1000, 0x10000
 SIZE = 0x4000
 CALL = bytes.fromhex("cd40 cc")  # int $0x40; int3
@@ -32,8 +38,13 @@ class Guest:
         self.cpu = Cpu(self.memory)
         self.woken, self.spent, self.sems, self.clock = [], [], {}, Clock(Host)
         self.chans = [None] * 4
-        self.answers = Answers(self.cpu, Numbers((n, name) for name, n in NUMBERS.items()), Chan,
-                               self.woken, self.spent, self.sems, self.clock)
+        self.numbers = Numbers(CALLS)
+        self.answers = Answers(self.cpu, self.numbers, Chan, self.woken, self.spent,
+                               self.sems, self.clock)
+
+    def run(self, quantum=10_000, turn=1):
+        p = SimpleNamespace(fds=SimpleNamespace(chans=self.chans), mem=UserMemory(self.memory))
+        return self.answers(p, quantum, turn)
 
     def open(self, fd, file, mode):
         c = self.chans[fd] = Chan(None, None, "")
@@ -46,11 +57,13 @@ class Guest:
         self.memory.write(stack, struct.pack(f"<{len(words) + 1}I", 0, *(w & 0xFFFFFFFF for w in words)))
         self.cpu.eax, self.cpu.esp, self.cpu.eip = NUMBERS[name], stack, TEXT
         before = self.answers.answered
-        trap = self.answers(10_000, self.chans)
-        if trap.kind == TrapKind.BREAKPOINT:
-            assert self.answers.answered == before + 1
+        trap = self.run()
+        if trap is not None:
+            assert trap.kind == TrapKind.BREAKPOINT and self.answers.answered == before + 1
             return self.cpu.eax
-        assert trap.kind == TrapKind.INT and trap.number == 0x40 and self.cpu.eax == NUMBERS[name]
+        assert self.answers.call.name == name and self.cpu.eax == NUMBERS[name]
+        assert self.answers.args == self.answers.call.unpack(
+            self.memory.read(stack + 4, self.answers.call.size))
         assert self.answers.answered == before
         return None
 
@@ -136,11 +149,32 @@ def test_offsets_and_what_is_none_of_its_business(guest):
 
 
 def test_arguments_that_are_not_there(guest):
-    for stack in (DATA + SIZE - 8, TEXT - 4, 0xFFFFFFFC, 0):
+    for stack in (DATA + SIZE - 8, DATA + SIZE - 4, 0xFFFFFFFC, 0):
         guest.cpu.eax, guest.cpu.esp, guest.cpu.eip = NUMBERS["pread"], stack, TEXT
-        assert guest.answers(10_000, guest.chans).kind == TrapKind.INT
-    guest.cpu.eax, guest.cpu.esp, guest.cpu.eip = NUMBERS["sysr1"], 0, TEXT
-    assert guest.answers(10_000, guest.chans).kind == TrapKind.BREAKPOINT
+        assert guest.run().kind == TrapKind.INT
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+def test_arguments_are_those_that_the_table_unpacks(guest, call):
+    guest.woken.append(1)
+    words = [0xFFFFFFF0, 0x80000001, 0xDEADBEEF, 0x80000000, 0x12345678]
+    if call.name != "sysr1":
+        assert guest.call(call.name, *words) is None and guest.answers.call is call
+
+
+def test_numbers_that_are_no_calls(guest):
+    guest.cpu.esp = DATA
+    for number in (49, 63, 64, 1000, 0xFFFFFFFF):
+        guest.cpu.eax, guest.cpu.eip = number, TEXT
+        assert guest.run().kind == TrapKind.INT
+
+
+def test_the_fourth_editions_pread_moves(guest):
+    c = guest.open(1, ZERO_FILE, OREAD)
+    guest.numbers.pread_moves = True
+    assert guest.call("pread", 1, DATA, 8, 3, 0) == 8 and c.offset == 8
+    c = guest.open(1, NULL_FILE, ORDWR)
+    assert guest.call("pwrite", 1, DATA, 8, 3, 0) == 8 and c.offset == 0
 
 
 def test_only_through_its_own_door(guest):
@@ -153,11 +187,11 @@ def test_only_through_its_own_door(guest):
 def test_a_guest_that_only_calls_can_be_stopped():
     guest = Guest(AGAIN)
     guest.cpu.eax = guest.cpu.ebx = 0
-    guest.cpu.eip = TEXT
-    assert guest.answers(5_000, guest.chans).kind == TrapKind.QUANTUM
+    guest.cpu.eip, guest.cpu.esp = TEXT, DATA
+    assert guest.run(5_000).kind == TrapKind.QUANTUM
     assert guest.answers.answered > 1000
     guest.cpu.interrupt()
-    assert guest.answers(10_000_000, guest.chans).kind == TrapKind.INTERRUPT
+    assert guest.run(10_000_000).kind == TrapKind.INTERRUPT
 
 
 def test_the_guests_sse_registers_survive():
@@ -175,3 +209,78 @@ def test_handlers_go_with_their_cpu():
         cpu, guest = guest.cpu, None
         cpu.eax, cpu.eip = NUMBERS["sysr1"], TEXT
         assert cpu.run().kind == TrapKind.INT  # nobody answers any more
+
+
+class Shelf(Refuser):
+    """One file that is at hand or not."""
+
+    def __init__(self):
+        self.data, self.calls = b"", []
+
+    def read_now(self, fid, count, offset):
+        self.calls.append((fid.proc, count, offset))
+        if self.data is None:
+            return None
+        if not self.data:
+            raise PlanError("gone")
+        return self.data[offset:offset + count]
+
+    def write_now(self, fid, data, offset):
+        self.calls.append((fid.proc, data, offset))
+        return None if self.data is None else len(data)
+
+
+def shelf(guest, data, mode=ORDWR):
+    server = Shelf()
+    server.data = data
+    fid = Fid((7, 0, 0), "glenda", mode)
+    c = guest.chans[2] = Chan(server, fid, "")
+    c.mode = mode
+    return server, c
+
+
+def moved(guest, name, *words, turn=2):
+    """As call, for what the server may answer."""
+    stack = DATA + SIZE - 64
+    guest.memory.write(stack, struct.pack(f"<{len(words) + 1}I", 0, *(w & 0xFFFFFFFF for w in words)))
+    guest.cpu.eax, guest.cpu.esp, guest.cpu.eip = NUMBERS[name], stack, TEXT
+    trap = guest.run(turn=turn)
+    assert trap is None or trap.kind == TrapKind.BREAKPOINT
+    assert guest.answers.turn == turn - (trap is not None)
+    return None if trap is None else guest.cpu.eax
+
+
+def test_what_a_server_has_at_hand(guest):
+    server, c = shelf(guest, b"abcdef")
+    assert moved(guest, "_read", 2, DATA, 4) == 4 and guest.memory.read(DATA, 5) == b"abcd\0"
+    assert c.offset == 4 and server.calls[-1][1:] == (4, 0)
+    assert moved(guest, "pread", 2, DATA, 9, -1, -1) == 2 and c.offset == 6
+    assert moved(guest, "pread", 2, DATA, 2, 1, 0) == 2 and guest.memory.read(DATA, 2) == b"bc"
+    assert c.offset == 6
+    assert moved(guest, "_write", 2, DATA, 2) == 2 and c.offset == 8
+    assert server.calls[-1][1:] == (b"bc", 6)
+    assert moved(guest, "pwrite", 2, DATA, 0, 5, 0) == 0 and server.calls[-1][1:] == (b"", 5)
+    guest.numbers.pread_moves = True
+    assert moved(guest, "pread", 2, DATA, 2, 1, 0) == 2 and c.offset == 10
+
+
+def test_what_a_server_has_not(guest):
+    server, c = shelf(guest, None)
+    assert moved(guest, "_read", 2, DATA, 4) is None and moved(guest, "_write", 2, DATA, 4) is None
+    server.data = b""
+    assert moved(guest, "_read", 2, DATA, 4) is None  # the error is for the handler to tell
+    assert c.offset == 0
+    server.data = b"abcdef"
+    seen = len(server.calls)
+    for words in ((2, TEXT, 4, 0, 0), (2, 0, 4, 0, 0), (2, DATA, -1, 0, 0), (2, DATA, 4, -2, -1),
+                  (2, DATA, SIZE + 1, 0, 0), (3, DATA, 4, 0, 0), (-1, DATA, 4, 0, 0)):
+        assert moved(guest, "pread", *words) is None
+    assert moved(guest, "pwrite", 2, DATA + SIZE - 1, 2, 0, 0) is None
+    assert moved(guest, "_read", 2, DATA, 4, turn=1) is None  # the turn is over
+    c.mode = OWRITE
+    assert moved(guest, "_read", 2, DATA, 4) is None
+    c.mode, c.is_channel = ORDWR, True
+    assert moved(guest, "_read", 2, DATA, 4) is None
+    c.is_channel, c.fid.qid = False, (7, 0, 0x80)
+    assert moved(guest, "_read", 2, DATA, 4) is None
+    assert len(server.calls) == seen
