@@ -14,6 +14,7 @@ from vx9.fs.errors import EBADTIME, EINUSE, EPERM, ETOOSMALL, PlanError
 from vx9.fs.server import Fid
 from vx9.kernel import consmachine
 from vx9.kernel._fast import BINTIME_FILE, NULL_FILE, ZERO_FILE
+from vx9.kernel.account import wrote
 from vx9.kernel.clock import SECOND
 from vx9.kernel.consmachine import data, number
 from vx9.kernel.console import Console
@@ -40,6 +41,7 @@ class Cons(DirtabServer):
         self.console = console
         self.reader: Any = None  # the process that read the console last
         self._controls = 0  # opens of consctl
+        self.written = 0  # bytes, by guests
         self.domain = ""
         self.swap_file: Chan | None = None
         self.swap_pages = 0
@@ -60,6 +62,8 @@ class Cons(DirtabServer):
         return await self.console.read(count)
 
     async def _cons_write(self, fid: Fid, data: bytes, offset: int) -> int:
+        wrote(self.kernel.account, fid.proc, self.written + len(data))
+        self.written += len(data)
         return await self.console.write(data)
 
     async def _consctl_open(self, fid: Fid) -> None:

@@ -14,7 +14,7 @@ from vx9.fs.errors import EBADSPEC, PlanError
 from vx9.fs.hostfs import HostFS
 from vx9.fs.ramfs import RamFS
 from vx9.fs.server import FileServer, Refuser
-from vx9.kernel.limits import Account
+from vx9.kernel.account import Account
 
 RAMS: Final = 64  # trees in memory
 SPEC_MAX: Final = 64  # characters of a tree's name

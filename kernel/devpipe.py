@@ -16,7 +16,7 @@ from vx9.fs.dir import DMDIR, OREAD, QTDIR, Dir, DirChange, Qid
 from vx9.fs.errors import EHUNGUP, EISDIR, ENONEXIST, ENOTDIR, EPERM, PlanError
 from vx9.fs.server import Fid, Refuser
 from vx9.kernel import note
-from vx9.kernel.limits import Account
+from vx9.kernel.account import Account
 from vx9.kernel.note import NoteKind
 from vx9.kernel.sched import Rendez
 

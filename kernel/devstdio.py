@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from vx9.fs.dir import ORDWR, OREAD, OWRITE, Dir, Qid
 from vx9.fs.server import Fid, Refuser
+from vx9.kernel.account import Account, wrote
 from vx9.kernel.chan import Chan
 
 if TYPE_CHECKING:
@@ -21,19 +22,21 @@ if TYPE_CHECKING:
 class _Stream:
     """One lent descriptor, and where the guest's offset would be."""
 
-    __slots__ = ("at", "fd")
+    __slots__ = ("at", "fd", "written")
 
     def __init__(self, fd: int, at: int) -> None:
         self.fd = fd
         self.at = at
+        self.written = 0  # bytes
 
 
 class Stdio(Refuser):
     """The lent files of one kind."""
 
-    def __init__(self, host: Host, dc: str, eve: str) -> None:
+    def __init__(self, host: Host, dc: str, eve: str, account: Account) -> None:
         self.dc = dc
         self.eve = eve
+        self.account = account
         self.host = host
         self._paths = 0
 
@@ -62,7 +65,9 @@ class Stdio(Refuser):
         """Behind what was written before, or (a file, after a seek) at offset."""
         s: _Stream = fid.aux
         self._go(s, offset)
+        wrote(self.account, fid.proc, s.written + len(data))
         count = await self.host.write(s.fd, data)
+        s.written += count
         s.at = offset + count
         return count
 

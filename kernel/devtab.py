@@ -206,7 +206,7 @@ async def stdio(kernel: Kernel, p: Proc, host_fd: int, fd: int) -> Chan:
         c.path, c.depth = "/dev/cons", 2
         return c
     kind = host.kind(host_fd)
-    return Stdio(host, kind, kernel.eve).lend(host_fd, mode, f"/fd/{fd}")
+    return Stdio(host, kind, kernel.eve, kernel.account).lend(host_fd, mode, f"/fd/{fd}")
 
 
 def _use_terminal(kernel: Kernel, console: Console, fd: int, mode: int) -> None:

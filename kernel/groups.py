@@ -14,7 +14,7 @@ from vx9.fs.errors import EBADFD, EEXIST, ENOFD, ENONEXIST, ETOOBIG, PlanError
 
 if TYPE_CHECKING:
     from vx9.kernel.chan import Chan
-    from vx9.kernel.limits import Account
+    from vx9.kernel.account import Account
     from vx9.kernel.sched import Rendez
 
 STEP: Final = 20  # a table grows by so many descriptors

@@ -28,7 +28,7 @@ from vx9.fs.errors import (
 )
 from vx9.fs.server import FileServer
 from vx9.kernel.chan import Chan, mode_of, open_chan
-from vx9.kernel.limits import Account
+from vx9.kernel.account import Account
 from vx9.kernel.waitrec import quote_arg
 from vx9.kernel.walk import Caller, Mount, MountHead, Name, Stuck, Walker
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from vx9.userland import limits
 from vx9.userland.errors import INTERRUPTED, OUR_ERROR, Refusal
 
 EPILOG = """\
@@ -32,28 +33,6 @@ class Parser(argparse.ArgumentParser):
         raise Refusal(f"{message}; see {self.prog} --help")
 
 
-def size(text: str) -> int:
-    """Bytes from 64K, 256M, 1G or a plain number."""
-    units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-    number, unit = (text[:-1], units[text[-1].upper()]) if text[-1:].upper() in units else (text, 1)
-    if not (number.isascii() and number.isdigit()) or int(number) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size; write 64K, 256M or 1G")
-    return int(number) * unit
-
-
-def seconds(text: str) -> float:
-    """Seconds from 30, 0.5, 30s, 2m or 1h."""
-    units = {"s": 1, "m": 60, "h": 3600}
-    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
-    try:
-        value = float(number) * unit
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time; write 30, 0.5, 2m or 1h")
-    return value
-
-
 def processors(text: str) -> int:
     """1 to 64."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 64):
@@ -72,7 +51,7 @@ class Common(argparse.Namespace):
                          memory=None, user=None, strace=False, strace_out=None, line=None,
                          profile=False, profile_out=None, fault_report=False, no_walls=False,
                          home=None, dialect="auto", namespace=None, login=False, start=None, ncpu=1,
-                         mount=[], key=None)
+                         mount=[], key=None, limit=[])
 
 
 class Gather(argparse.Action):
@@ -107,7 +86,8 @@ def common_options(parser: argparse.ArgumentParser, start: Common) -> None:
         help="set a variable, or pass on the host's")
     add("--inherit-env", action="store_true", help="pass on all of the host's variables")
     add("--cwd", metavar="DIR", help="start in this folder of the guest's name space")
-    add("--memory", type=size, metavar="SIZE", help="the most one process may have, as 256M")
+    add("--memory", type=limits.size, metavar="SIZE", help="the most one process may have, as 256M")
+    limits.add_options(add, Gather, start.limit)
     add("--ncpu", type=processors, metavar="N",
         help="the processors that programs are told of (1); a Go program starts as many threads")
     add("--user", metavar="NAME", help="the guest's user name (glenda)")
@@ -151,7 +131,7 @@ def parser(start: Common) -> Parser:
     common_options(run, start)
     run.add_argument("--gdb", default=None, metavar="ADDRESS",
                      help="wait for gdb at tcp!127.0.0.1!PORT, HOST:PORT or a unix socket's path")
-    run.add_argument("--timeout", type=seconds, default=None, metavar="TIME",
+    run.add_argument("--timeout", type=limits.seconds, default=None, metavar="TIME",
                      help="kill it after this time")
     run.add_argument("program", help="a file of the host, or a name in the guest's /bin")
     run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="argument")

@@ -12,7 +12,7 @@ import threading
 from types import FrameType
 from typing import TYPE_CHECKING, Final, Self
 
-from vx9.userland import errors, grants, rooted, session, waiting
+from vx9.userland import errors, grants, limits, rooted, session, waiting
 from vx9.userland.errors import Refusal
 from vx9.userland.grants import Grant
 from vx9.userland.program import Program, interpreter, locate
@@ -133,17 +133,5 @@ def run(options: argparse.Namespace, go: bool = False) -> int:
         os.environ, options.env, options.inherit_env, options.user or rooted.USER, tmpdir)
     with session.kernel(options, extra) as kernel:
         handle = start(kernel, options, program, env)
-        code = wait(options.program, handle, options.timeout)
-        if code and "memory" in kernel.limits_met:
-            limit = f"limit of {size_text(options.memory)} " if options.memory else "limit "
-            raise Refusal(f"{options.program}: memory {limit}reached; give a larger --memory",
-                          errors.KILLED)
-        return code
-
-
-def size_text(size: int) -> str:
-    """Bytes as --memory takes them: 64M."""
-    for shift, unit in ((30, "G"), (20, "M"), (10, "K")):
-        if size % (1 << shift) == 0:
-            return f"{size >> shift}{unit}"
-    return str(size)
+        code = wait(options.program, handle, kernel.limits.time)
+        return limits.outcome(options.program, kernel, code)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from vx9.userland import grants, remote, rooted
+from vx9.userland import grants, limits, remote, rooted
 from vx9.userland.errors import Refusal
 from vx9.userland.grants import Grant
 from vx9.userland.see.watching import watching
@@ -49,6 +49,7 @@ def check_root(options: argparse.Namespace) -> str | None:
 
 def walls(options: argparse.Namespace, wanted: Sequence[Grant], writable: Sequence[str]) -> None:
     """Take from this process what it does not need, for good: docs/security.md."""
+    limits.room_for_files()
     if options.no_walls:
         return
     from vx9 import vxcore
@@ -77,7 +78,7 @@ def kernel(options: argparse.Namespace, extra: Sequence[Grant] = (),
 
     with watching(options) as seen, remote.remotes(options) as remotes:
         user = options.user or rooted.USER
-        running = Kernel(memory=options.memory, user=user, strace=seen.trace, processors=options.ncpu,
+        running = Kernel(limits=limits.chosen(options), user=user, strace=seen.trace, processors=options.ncpu,
                          **rooted.kernel_options(options, user))
         seen.hook(running)
         walls(options, wanted, writable)  # before there are other threads

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vx9.userland import cli
+from vx9.userland import cli, limits
 from vx9.userland.errors import Refusal
 
 
@@ -42,12 +42,12 @@ def test_common_options_before_and_after_the_command_add_up():
 
 @pytest.mark.parametrize(("text", "want"), [("1", 1), ("64K", 65536), ("64k", 65536), ("1G", 1 << 30)])
 def test_sizes(text, want):
-    assert cli.size(text) == want
+    assert limits.size(text) == want
 
 
 @pytest.mark.parametrize(("text", "want"), [("1", 1), ("0.5", 0.5), ("30s", 30), ("2m", 120), ("1h", 3600)])
 def test_times(text, want):
-    assert cli.seconds(text) == want
+    assert limits.seconds(text) == want
 
 
 @pytest.mark.parametrize(("arguments", "says"), [
