@@ -187,11 +187,13 @@ class Export:
 
     async def read(self, fid: Fid, count: int, offset: int) -> bytes:
         """read(2)."""
-        return await fid.aux.file.read(self.p, count, offset)
+        c: Chan = fid.aux.file
+        return await c.read(self.p, count, offset)
 
     async def write(self, fid: Fid, data: bytes, offset: int) -> int:
         """read(2)."""
-        return await fid.aux.file.write(self.p, data, offset)
+        c: Chan = fid.aux.file
+        return await c.write(self.p, data, offset)
 
     async def readdir(self, fid: Fid) -> list[Dir]:
         """All members of a union, mount points shown as what is mounted there."""

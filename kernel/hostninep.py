@@ -106,6 +106,11 @@ class _Connection:
         if self._alarm is None:
             self._alarm = self.sched.after(ms, look)
 
+    def _watch_message(self, served: int) -> None:
+        """A message has begun; it must end."""
+        session = self.session
+        self._watch(STALL_MS, lambda: bool(session.waiting and session.served == served))
+
     async def _read(self) -> None:
         session, line = self.session, self.line
         self._watch(STRANGER_MS, lambda: not session.attached)
@@ -115,8 +120,7 @@ class _Connection:
                 if session.broken:
                     break
                 if session.waiting:
-                    self._watch(STALL_MS, lambda before=session.served: bool(
-                        session.waiting and session.served == before))
+                    self._watch_message(session.served)
                 if not session.wants_input:
                     await self.more.sleep(lambda: session.wants_input or session.broken)
         except PlanError:

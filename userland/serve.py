@@ -65,7 +65,7 @@ def _remove_at_the_end(path: str) -> None:
     """Have a child remove the socket when this process is no more, which its walls forbid it."""
     path = os.path.abspath(path)
     inode = os.lstat(path).st_ino
-    theirs, ours = os.pipe()  # ours closes when we end, however we do
+    theirs, _ours = os.pipe()  # ours closes when we end, however we do
     if os.fork():
         os.close(theirs)
         return

@@ -17,77 +17,23 @@ from __future__ import annotations
 import logging
 import re
 from collections import deque
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from typing import Final
 
 from ..dir import ORDWR, QTAUTH, Qid
 from ..errors import PlanError
 from ..server import Fid, FileServer
 from . import verbs, wire
 from .auth import Auth
+from .request import Inline, Limits, Request, Runner
 from .verbs import Held
 from .wire import MSIZE_MIN, NOFID, NOTAG, OVERHEAD, BadMessage, Message
 
 log = logging.getLogger(__name__)
 
-MSIZE: Final = 128 * 1024 + OVERHEAD
 FIRST: Final = 8192 + OVERHEAD  # the longest message before a version is agreed on
 INTERNAL: Final = "internal error of the server"
 _SPOKEN: Final = re.compile(r"9P([0-9]{4,9})(\..*)?", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one client may use."""
-
-    msize: int = MSIZE
-    fids: int = 4096
-    requests: int = 1024
-    bytes: int = 64 << 20  # asked for, brought, or not taken yet
-
-
-class Runner(Protocol):
-    """Runs requests; the kernel's scheduler is one."""
-
-    def spawn(self, coro: Coroutine[Any, Any, Any], name: str) -> Any: ...
-    def interrupt(self, task: Any) -> None:
-        """Make what task sleeps in raise PlanError("interrupted")."""
-
-
-class Inline:
-    """A Runner for servers that never sleep: each request ends before the next begins."""
-
-    def spawn(self, coro: Coroutine[Any, Any, Any], name: str) -> None:
-        """Run coro to its end."""
-        try:
-            coro.send(None)
-        except StopIteration:
-            return
-        coro.close()
-        raise RuntimeError("a file server that sleeps needs a scheduler for its requests")
-
-    def interrupt(self, task: Any) -> None:
-        """Nothing is ever under way."""
-
-
-class Request:
-    """One T-message between its coming and its answer."""
-
-    __slots__ = ("alone", "flushes", "held", "message", "new", "on", "silent", "size", "started",
-                 "task")
-
-    def __init__(self, message: Message) -> None:
-        self.message = message
-        self.on: Held | None = None  # the fid it uses
-        self.new: Held | None = None  # the fid it makes
-        self.alone = False  # whether it bears no other on its fid
-        self.started = False
-        self.held = False  # whether it counts on its fid
-        self.task: Any = None
-        self.size = 0  # bytes it holds, or asks for
-        self.silent = False  # its answer is not wanted any more
-        self.flushes: list[Request] = []
 
 
 class Session:
@@ -415,3 +361,6 @@ class Session:
             if not talk.proves(uname, aname):
                 raise PlanError("authentication failed")
         self.attached = True
+
+
+__all__ = ["Inline", "Limits", "Runner", "Session"]

@@ -12,11 +12,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ..dir import (
-    OCEXEC, ORCLOSE, ORDWR, OREAD, OTRUNC, OWRITE, QTDIR, U64, DirChange, Qid, check_name,
-    unpack, unpack_change,
+    OCEXEC,
+    ORCLOSE,
+    ORDWR,
+    OREAD,
+    OTRUNC,
+    OWRITE,
+    QTDIR,
+    U64,
+    DirChange,
+    Qid,
+    check_name,
+    unpack,
+    unpack_change,
 )
 from ..errors import (
-    EBADARG, EBADCHAR, EBADSTAT, EDIRSEEK, EISDIR, ENEGOFF, ENONEXIST, ENOTDIR, PlanError, quote,
+    EBADARG,
+    EBADCHAR,
+    EBADSTAT,
+    EDIRSEEK,
+    EISDIR,
+    ENEGOFF,
+    ENONEXIST,
+    ENOTDIR,
+    PlanError,
+    quote,
 )
 from ..server import Fid, FileServer
 from . import wire

@@ -59,10 +59,10 @@ class Topen(NamedTuple):    tag: U2; fid: U4; mode: U1
 class Ropen(NamedTuple):    tag: U2; qid: Qid13; iounit: U4
 class Tcreate(NamedTuple):  tag: U2; fid: U4; name: S; perm: U4; mode: U1
 class Rcreate(NamedTuple):  tag: U2; qid: Qid13; iounit: U4
-class Tread(NamedTuple):    tag: U2; fid: U4; offset: U8; count: U4
+class Tread(NamedTuple):    tag: U2; fid: U4; offset: U8; count: U4  # type: ignore[assignment]
 class Rread(NamedTuple):    tag: U2; data: Data
 class Twrite(NamedTuple):   tag: U2; fid: U4; offset: U8; data: Data
-class Rwrite(NamedTuple):   tag: U2; count: U4
+class Rwrite(NamedTuple):   tag: U2; count: U4  # type: ignore[assignment]
 class Tclunk(NamedTuple):   tag: U2; fid: U4
 class Rclunk(NamedTuple):   tag: U2
 class Tremove(NamedTuple):  tag: U2; fid: U4

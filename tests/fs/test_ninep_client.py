@@ -7,15 +7,37 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import settings, strategies as st
+from hypothesis import settings
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from vx9.fs.dir import DMDIR, ORDWR, OREAD, OTRUNC, OWRITE, DirChange, Qid, pack_change, unpack, unpack_all
+from vx9.fs.dir import (
+    DMDIR,
+    ORDWR,
+    OREAD,
+    OTRUNC,
+    OWRITE,
+    DirChange,
+    Qid,
+    pack_change,
+    unpack,
+    unpack_all,
+)
 from vx9.fs.errors import EHUNGUP, EINTR, EMOUNTRPC, PlanError
 from vx9.fs.ninep import wire
 from vx9.fs.ninep.client import ABANDONED, Client
-from vx9.fs.ninep.server import Session
-from vx9.fs.ninep.wire import NOTAG, Rclunk, Rerror, Rflush, Rread, Rstat, Rversion, Tclunk, Tread, Tstat
+from vx9.fs.ninep.wire import (
+    NOTAG,
+    Rclunk,
+    Rerror,
+    Rflush,
+    Rread,
+    Rstat,
+    Rversion,
+    Tclunk,
+    Tread,
+    Tstat,
+)
 from vx9.fs.ramfs import RamFS
 
 _spec = importlib.util.spec_from_file_location("ninep_server_tests",
@@ -50,7 +72,7 @@ def test_tags_count_from_1_and_are_used_again(client):
     assert calls[1].result() == Rstat(2, b"x") and not calls[0].done
     assert client.call(Tstat, 9).request.tag == 2
     feed(client, Rstat(3, b""), Rerror(1, "no"))
-    with pytest.raises(PlanError, match="^no$"):
+    with pytest.raises(PlanError, match=r"^no$"):
         calls[0].result()
 
 

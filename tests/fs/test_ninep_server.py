@@ -11,8 +11,21 @@ from pathlib import Path
 import pytest
 
 from vx9.fs.dir import (
-    DMAPPEND, DMDIR, DMEXCL, OEXEC, ORCLOSE, ORDWR, OREAD, OTRUNC, OWRITE, Dir, DirChange, Qid,
-    pack_change, unpack, unpack_all,
+    DMAPPEND,
+    DMDIR,
+    DMEXCL,
+    OEXEC,
+    ORCLOSE,
+    ORDWR,
+    OREAD,
+    OTRUNC,
+    OWRITE,
+    Dir,
+    DirChange,
+    Qid,
+    pack_change,
+    unpack,
+    unpack_all,
 )
 from vx9.fs.errors import EINTR, PlanError
 from vx9.fs.hostfs import HostFS
@@ -21,9 +34,34 @@ from vx9.fs.ninep.auth import Prover, SharedKey
 from vx9.fs.ninep.client import Client
 from vx9.fs.ninep.server import Limits, Session
 from vx9.fs.ninep.wire import (
-    NOFID, NOTAG, Rattach, Rclunk, Rcreate, Rerror, Rflush, Ropen, Rread, Rremove, Rstat, Rversion,
-    Rwalk, Rwrite, Rwstat, Tattach, Tauth, Tclunk, Tcreate, Tflush, Topen, Tread, Tremove, Tstat,
-    Tversion, Twalk, Twrite, Twstat,
+    NOFID,
+    NOTAG,
+    Rattach,
+    Rclunk,
+    Rcreate,
+    Rerror,
+    Rflush,
+    Ropen,
+    Rread,
+    Rremove,
+    Rstat,
+    Rversion,
+    Rwalk,
+    Rwrite,
+    Rwstat,
+    Tattach,
+    Tauth,
+    Tclunk,
+    Tcreate,
+    Tflush,
+    Topen,
+    Tread,
+    Tremove,
+    Tstat,
+    Tversion,
+    Twalk,
+    Twrite,
+    Twstat,
 )
 from vx9.fs.ramfs import RamFS
 from vx9.fs.server import Fid, Refuser

@@ -7,7 +7,8 @@ import string
 import tracemalloc
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vx9.fs.dir import Qid
 from vx9.fs.errors import ERRMAX

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from vx9.fs.dir import OREAD, ORDWR, OWRITE, Dir, Qid
-from vx9.fs.errors import EHUNGUP, EINTR, EMOUNTRPC, EBADUSEFD, PlanError
+from vx9.fs.dir import ORDWR, OREAD, OWRITE, Dir, Qid
+from vx9.fs.errors import EBADUSEFD, EHUNGUP, EINTR, EMOUNTRPC, PlanError
 from vx9.fs.ninep import wire
 from vx9.fs.ninep.auth import Prover, SharedKey
 from vx9.fs.ninep.server import Session
 from vx9.fs.ramfs import RamFS
 from vx9.fs.server import Fid, Refuser
-from vx9.kernel.devmnt import CLUNK_MS, EBADDIR, FLUSHES
+from vx9.kernel.devmnt import EBADDIR
 from vx9.kernel.kernel import Kernel
+from vx9.kernel.mountrpc import CLUNK_MS, FLUSHES
 from vx9.kernel.namespace import MREPL
 from vx9.kernel.sched import Rendez
 

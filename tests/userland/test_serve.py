@@ -16,7 +16,8 @@ import pytest
 
 from vx9.fs.dir import DMDIR, ORDWR, OREAD, OWRITE
 from vx9.fs.errors import PlanError
-from vx9.fs.hostninep import Remote, dial, listen, parse
+from vx9.fs.hostninep import dial, listen, parse
+from vx9.fs.hostremote import Remote
 from vx9.fs.ninep import wire
 
 KEY = b"0123456789abcdef0123456789abcdef"
