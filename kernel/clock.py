@@ -20,8 +20,11 @@ _MAX: Final = 0x7FFFFFFFFFFFFFFF
 class Host(Protocol):
     """What the clock needs of the host."""
 
-    def time_ns(self) -> int: ...
-    def monotonic_ns(self) -> int: ...
+    def time_ns(self) -> int:
+        """Nanoseconds since the epoch."""
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds since some moment in the past."""
 
 
 class Clock:

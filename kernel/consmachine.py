@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from vx9.fs.dirtab import Row
 from vx9.fs.errors import (
-    EBADARG, EBADFD, ECMDARGS, EEMPTYCTL, EPERM, ETOOBIG, EUNKNOWNCTL, PlanError,
+    EBADARG,
+    EBADFD,
+    ECMDARGS,
+    EEMPTYCTL,
+    EPERM,
+    ETOOBIG,
+    EUNKNOWNCTL,
+    PlanError,
 )
 from vx9.fs.server import Fid
 from vx9.kernel.chan import Chan

@@ -11,9 +11,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from vx9.fs import perm as rights
-from vx9.fs.dir import DMDIR, OREAD, ORDWR, QTDIR, Dir, DirChange, Qid, check_name
+from vx9.fs.dir import DMDIR, ORDWR, OREAD, QTDIR, Dir, DirChange, Qid, check_name
 from vx9.fs.errors import (
-    EBADARG, EBADCTL, EEXIST, EISDIR, ENOMEM, ENONEXIST, ENOTDIR, EPERM, PlanError,
+    EBADARG,
+    EBADCTL,
+    EEXIST,
+    EISDIR,
+    ENOMEM,
+    ENONEXIST,
+    ENOTDIR,
+    EPERM,
+    PlanError,
 )
 from vx9.fs.server import Fid, Refuser
 from vx9.kernel.segment import SegKind, Segment, page_up
@@ -86,11 +94,12 @@ class Segments(Refuser):
 
     async def walk(self, fid: Fid, names: Sequence[str]) -> tuple[Fid | None, list[Qid]]:
         """Two levels."""
-        place = fid.aux
+        named, file = fid.aux
+        place: tuple[Named | None, str] = named, file
         qids: list[Qid] = []
         for name in names:
             try:
-                place = self._step(*place, name)
+                place = self._step(place[0], place[1], name)
             except PlanError:
                 if qids:
                     return None, qids

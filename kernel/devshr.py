@@ -16,11 +16,32 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vx9.fs import perm as rights
 from vx9.fs.dir import (
-    DMDIR, ORCLOSE, ORDWR, OREAD, OTRUNC, OWRITE, QTDIR, Dir, DirChange, Qid, check_name,
+    DMDIR,
+    ORCLOSE,
+    ORDWR,
+    OREAD,
+    OTRUNC,
+    OWRITE,
+    QTDIR,
+    Dir,
+    DirChange,
+    Qid,
+    check_name,
 )
 from vx9.fs.errors import (
-    EBADARG, EBADUSEFD, EEXIST, EISDIR, ENAMETOOLONG, ENOATTACH, ENODEV, ENONEXIST, ENOTDIR,
-    ENOTEMPTY, EPERM, ESHUTDOWN, PlanError,
+    EBADARG,
+    EBADUSEFD,
+    EEXIST,
+    EISDIR,
+    ENAMETOOLONG,
+    ENOATTACH,
+    ENODEV,
+    ENONEXIST,
+    ENOTDIR,
+    ENOTEMPTY,
+    EPERM,
+    ESHUTDOWN,
+    PlanError,
 )
 from vx9.fs.server import Fid, FileServer, Refuser
 from vx9.kernel.chan import Chan, mode_of

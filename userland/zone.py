@@ -50,10 +50,9 @@ def plan9(zone: tzinfo) -> bytes:
     head = f"{last} {names.get(True, last)}".encode()
     if head in (b"UTC 0 UTC 0", b"GMT 0 GMT 0"):
         return GMT
-    lines = [head]
-    for i in range(0, len(moments), PER_LINE):
-        lines.append(b" ".join(b"%10d" % moment for moment in moments[i : i + PER_LINE]))
-    return b"\n".join(lines) + b"\n\n"
+    lines = (b" ".join(b"%10d" % moment for moment in moments[i : i + PER_LINE])
+             for i in range(0, len(moments), PER_LINE))
+    return b"\n".join((head, *lines)) + b"\n\n"
 
 
 def _at(zone: tzinfo, seconds: int) -> datetime:

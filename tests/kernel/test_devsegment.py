@@ -107,7 +107,8 @@ def test_attaching_asks_for_the_rights_of_data(v, make, guest, kernel):
 
     def script(g):
         for name in ("mine", "unplaced"):
-            said.append((yield from g.fails("segattach", 0, g.text(name), 0, 0)))
+            text = yield from g.fails("segattach", 0, g.text(name), 0, 0)
+            said.append(text)
         yield from g.call("exits", 0)
 
     p = guest(script)
