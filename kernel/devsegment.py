@@ -51,7 +51,8 @@ class Segments(Refuser):
     dc = "g"
     name = "segment"
 
-    def __init__(self, eve: str, now: Callable[[], int]) -> None:
+    def __init__(self, eve: str, now: Callable[[], int], take: Callable[[int], None]) -> None:
+        self._take = take  # counts bytes against the limit of all guests
         self.eve = eve
         self.now = now
         self.born = now()
@@ -165,6 +166,7 @@ class Segments(Refuser):
         del self._named[named.name]
         if named.seg is not None:
             named.seg.refs -= 1
+            self._take(-named.seg.size)  # now its processes' alone
 
     # Contents
 
@@ -217,9 +219,11 @@ class Segments(Refuser):
         size = top - base
         if sum(n.seg.size for n in self._named.values() if n.seg is not None) + size > TOTAL:
             raise PlanError(ENOMEM)
+        self._take(size)
         try:
             named.seg = Segment(SegKind.SHARED, base, top, MemoryObject(size))
         except CoreError as error:
+            self._take(-size)
             raise PlanError(ENOMEM) from error
 
     # Attributes

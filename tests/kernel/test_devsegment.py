@@ -51,6 +51,19 @@ def test_contents(v, make):
     v.close(c)
 
 
+def test_segments_count_against_the_memory_of_all(v, make, kernel):
+    used = kernel.account.used
+    make("counted", b"va 0x1000000 0x100000")
+    assert kernel.account.used == used + 0x100000
+    kernel.account.limits.total_memory = kernel.account.used + 0x1000
+    make("more", b"")
+    with fails("kernel allocate failed"):
+        v.put("#g/more/ctl", b"va 0x2000000 0x2000")
+    v.remove("#g/counted")
+    assert kernel.account.used == used and "total-memory" in kernel.account.met
+    v.put("#g/more/ctl", b"va 0x2000000 0x2000")
+
+
 def test_processes_share_it(v, make, run):
     make("pair")
     v.put("#g/pair/data", b"\7\0\0\0")
