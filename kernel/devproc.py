@@ -16,7 +16,7 @@ from vx9.fs.errors import (
     EBADARG, EISDIR, ENONEXIST, ENOTDIR, EPERM, EPROCDIED, PlanError,
 )
 from vx9.fs.server import Fid, Refuser
-from vx9.kernel.procfiles import BY_NAME, FILES, PRIVATE, READ_ONLY, ProcFile
+from vx9.kernel.procfiles import FILES, MORE, NUMBERS, PRIVATE, READ_ONLY, ProcFile
 
 if TYPE_CHECKING:
     from vx9.kernel.chan import Chan
@@ -53,7 +53,7 @@ class Devproc(Refuser):
             return Qid(1, 0xFFFFFFFF, 0)
         if p is None:
             return Qid(0, 0, QTDIR)
-        index = 0 if file is None else FILES.index(file) + 2
+        index = 0 if file is None else NUMBERS[file.name]
         return Qid((p.pid << SHIFT) + index, p.pid, QTDIR if file is None else 0)
 
     def _alive(self, fid: Fid) -> Proc:
@@ -96,11 +96,16 @@ class Devproc(Refuser):
             if found is None or str(found.pid) != name:
                 raise PlanError(ENONEXIST)
             return found, None
-        if name not in BY_NAME:
+        file = next((file for file in self._files() if file.name == name), None)
+        if file is None:
             raise PlanError(ENONEXIST)
         if self.kernel.procs.get(p.pid) is not p:
             raise PlanError(EPROCDIED)
-        return p, BY_NAME[name]
+        return p, file
+
+    def _files(self) -> tuple[ProcFile, ...]:
+        """What a process's folder has."""
+        return (*FILES, *MORE) if self.kernel.dialect.interrupts else FILES
 
     def _mode(self, p: Proc, file: ProcFile) -> int:
         """procmode gives all files at least its read bits."""
@@ -168,7 +173,7 @@ class Devproc(Refuser):
             procs = sorted(self.kernel.procs.values(), key=lambda p: p.pid)
             return [self._dir(None, _TRACE), *(self._dir(p, None) for p in procs)]
         p = self._alive(fid)
-        return [self._dir(p, file) for file in FILES]
+        return [self._dir(p, file) for file in self._files()]
 
     async def stat(self, fid: Fid) -> Dir:
         """Owned by the process's user."""

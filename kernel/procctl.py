@@ -37,7 +37,7 @@ async def control(by: Proc | None, p: Proc, message: Sequence[str]) -> None:
         raise PlanError(EEMPTYCTL)
     entry = CONTROLS.get(message[0])
     shown = '"' + " ".join(map(quote_arg, message)) + '"'
-    if entry is None:
+    if entry is None or (message[0] in INTERRUPTS and not p.kernel.dialect.interrupts):
         raise PlanError(f"{EUNKNOWNCTL} {shown}")
     low, high, act = entry
     if not low <= len(message) - 1 <= high:
@@ -189,6 +189,7 @@ async def _admit(by: Any, p: Proc, args: list[str]) -> None:
     p.edf.admit()
 
 
+INTERRUPTS: Final = frozenset({"interrupt", "nointerrupt"})  # words that not all dialects have
 # word: (fewest arguments, most, action)
 CONTROLS: Final[dict[str, tuple[int, int, Control]]] = {
     "admit": (0, 0, _admit),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from vx9.fs.errors import (
-    EBADARG, EBADCTL, ENOTE, EPERM, EPROCDIED, ESHORT, ETOOBIG, ETOOSMALL, PlanError, clip,
+    EBADARG, EBADCTL, ENOREG, ENOTE, EPERM, EPROCDIED, ESHORT, ETOOBIG, ETOOSMALL, PlanError, clip,
 )
 from vx9.fs.server import Fid
 from vx9.kernel import fpregs, note, procctl
@@ -266,6 +266,17 @@ async def _write_notepg(p: Proc, fid: Fid, data: bytes, offset: int) -> int:
     return len(data)
 
 
+async def _read_ppid(p: Proc, fid: Fid, count: int, offset: int) -> bytes:
+    return number(p.ppid)[offset:offset + count]
+
+
+async def _read_notefpregs(p: Proc, fid: Fid, count: int, offset: int) -> bytes:
+    """The registers to which the handler that is running will return."""
+    if not p.saved_fpu:
+        raise PlanError(ENOREG)
+    return fpregs.to_fsave(p.saved_fpu[-1][1])[offset:offset + count]
+
+
 # fmt: off
 FILES: Final = (
     ProcFile("args",    0o660, _read_args, _write_args),
@@ -287,7 +298,11 @@ FILES: Final = (
     ProcFile("profile", 0o400, _read_profile),
     ProcFile("syscall", 0o400, _read_syscall),
 )
+MORE: Final = (  # not in all dialects
+    ProcFile("notefpregs", 0,  _read_notefpregs, None, fpregs.SIZE),
+    ProcFile("ppid",    0o444, _read_ppid),
+)
 # fmt: on
-BY_NAME: Final = {file.name: file for file in FILES}
+NUMBERS: Final = {file.name: i for i, file in enumerate((*FILES, *MORE), 2)}  # in qid paths
 PRIVATE: Final = frozenset({"mem", "note", "ctl"})  # closed to all once a process is private
-READ_ONLY: Final = frozenset({"fd", "kregs", "ns", "proc", "profile", "segment"})
+READ_ONLY: Final = frozenset({"fd", "kregs", "ns", "ppid", "proc", "profile", "segment"})

@@ -28,7 +28,7 @@ def test_the_folder_holds_processes_and_their_files(kernel, spinner):
     assert pids == ["trace", str(spinner.pid)]
     assert names == ["args", "ctl", "fd", "fpregs", "kregs", "mem", "note", "noteid", "notepg",
                      "ns", "proc", "regs", "segment", "status", "text", "wait", "profile",
-                     "syscall"]
+                     "syscall", "notefpregs", "ppid"]
 
 
 @pytest.mark.parametrize("name", ["0", "99999", "01", "+1", "-1", "x", "1" * 50, "١"])

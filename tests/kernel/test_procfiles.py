@@ -7,6 +7,7 @@ import pytest
 from vx9.fs.dir import DirChange
 from vx9.fs.errors import PlanError
 from vx9.kernel import fpregs, note
+from vx9.kernel.dialect import BELL
 from vx9.kernel.edf import parse_time
 from vx9.kernel.note import NoteKind
 from vx9.kernel.procctl import CONTROLS, split
@@ -157,6 +158,24 @@ def test_notepg_means_the_group_at_the_time_of_the_open(proc, guest, kernel):
     assert file.write(b"again") == 5  # although a is no more
     with pytest.raises(PlanError, match="too large"):
         file.write(b"x" * 127)
+
+
+def test_what_only_some_dialects_have(kernel, proc, spinner):
+    assert proc(f"{spinner.pid}/ppid").read() == b"%11d " % 0
+    file = proc(f"{spinner.pid}/notefpregs")
+    with pytest.raises(PlanError, match="no saved registers"):
+        file.read()
+    kernel.sched.drain()
+    spinner.notify = 0x1200
+    note.post(spinner, "hello", NoteKind.USER)
+    kernel.sched.drain()
+    assert spinner.notified and len(file.read()) == 108
+    kernel.dialect = BELL
+    for name in ("ppid", "notefpregs"):
+        with pytest.raises(PlanError, match="does not exist"):
+            proc(f"{spinner.pid}/{name}")
+    with pytest.raises(PlanError, match="unknown control message"):
+        proc(f"{spinner.pid}/ctl", 1).write(b"interrupt")
 
 
 # Registers
