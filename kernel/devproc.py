@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Final
 from vx9.fs import perm
 from vx9.fs.dir import DMDIR, OEXCL, OREAD, OWRITE, QTDIR, Dir, DirChange, Qid
 from vx9.fs.errors import (
-    EBADARG, EISDIR, ENONEXIST, ENOTDIR, EPERM, EPROCDIED, PlanError,
+    EBADARG,
+    EISDIR,
+    ENONEXIST,
+    ENOTDIR,
+    EPERM,
+    EPROCDIED,
+    PlanError,
 )
 from vx9.fs.server import Fid, Refuser
 from vx9.kernel.procfiles import FILES, MORE, NUMBERS, PRIVATE, READ_ONLY, ProcFile

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from vx9.kernel.namespace import Namespace
     from vx9.kernel.sched import Task
     from vx9.kernel.segment import Segment, Space
+    from vx9.kernel.stop import CallStop
     from vx9.kernel.strace import Tracer
     from vx9.kernel.systab import Call
     from vx9.kernel.watch import Debugger
@@ -82,7 +83,7 @@ class Proc:
         self.cpu: Cpu
         self.task: Task
         self.computes = False  # used its last quantum up; runs in a worker, if there are any
-        self.tracer: Tracer | None = None
+        self.tracer: Tracer | CallStop | None = None
         self.debugger: Debugger | None = None
         self.call: Call | None = None
         self.image_chan: Chan | None = None
@@ -383,9 +384,10 @@ class Proc:
         space = self.space
         assert space is not None
         if not space.own_text:
-            self.set_space(space.with_own_text())
+            own = space.with_own_text()
+            self.set_space(own)
             space.memory.close()
-            space = self.space
+            space = own
         return space.text
 
     def release_memory(self) -> None:

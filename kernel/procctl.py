@@ -9,7 +9,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from vx9.fs.errors import (
-    EBADARG, EBADCTL, ECMDARGS, EEMPTYCTL, EINUSE, EPERM, EUNKNOWNCTL, PlanError,
+    EBADARG,
+    EBADCTL,
+    ECMDARGS,
+    EEMPTYCTL,
+    EINUSE,
+    EPERM,
+    EUNKNOWNCTL,
+    PlanError,
 )
 from vx9.kernel import stop
 from vx9.kernel.edf import Edf, parse_time

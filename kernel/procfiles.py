@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from vx9.fs.errors import (
-    EBADARG, EBADCTL, ENOREG, ENOTE, EPERM, EPROCDIED, ESHORT, ETOOBIG, ETOOSMALL, PlanError, clip,
+    EBADARG,
+    EBADCTL,
+    ENOREG,
+    ENOTE,
+    EPERM,
+    EPROCDIED,
+    ESHORT,
+    ETOOBIG,
+    ETOOSMALL,
+    PlanError,
+    clip,
 )
 from vx9.fs.server import Fid
 from vx9.kernel import fpregs, note, procctl

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Final
 
-from vx9.fs.errors import EBADARG, EEXITSTR, ERRMAX, ENOVMEM, PlanError, clip
+from vx9.fs.errors import EBADARG, EEXITSTR, ENOVMEM, ERRMAX, PlanError, clip
 from vx9.kernel import exec as execute
 from vx9.kernel import note, stop, tos
 from vx9.kernel.groups import Meeting, RendezGroup

@@ -241,11 +241,10 @@ def test_an_interrupted_waiter_hands_its_turn_on(run):
 
     def parent(g):
         p = g.p
-        children = []
-        for _ in range(2):
-            children.append((yield from g.call("rfork", RFPROC | RFMEM)))
+        child = yield from g.call("rfork", RFPROC | RFMEM)
+        yield from g.call("rfork", RFPROC | RFMEM)
         yield from g.call("sleep", 1)
-        first = p.kernel.procs[children[0]]
+        first = p.kernel.procs[child]
         first.notify = HANDLER
         yield from g.call("semrelease", 0x2040, 1)
         note.post(first, "now", NoteKind.USER)  # woken already, and now interrupted
@@ -320,7 +319,7 @@ def test_user_and_system_time(run, guest, kernel):
 
     p = guest(script)
     p.task.run_ns = 5_000_000
-    user, system, real, *children = p.times_ms()
+    user, system, _, *children = p.times_ms()
     assert (user, system) == (0, 5) and children == [0, 0]
     p.task.run_ns = 3_000_000  # what was told stands
     assert p.times_ms()[1] == 5
