@@ -207,11 +207,22 @@ class Export:
     async def stat(self, fid: Fid) -> Dir:
         """stat(2), under the name that was walked to."""
         spot: Spot = fid.aux
-        c = await self._file(spot)
-        try:
-            d = self._shown(await c.stat(self.p))
-        finally:
-            await c.close()
+        c = spot.file
+        if c is not None:
+            d = await c.stat(self.p)
+        elif spot.place is None:
+            raise PlanError(ENONEXIST)
+        else:
+            head = self.p.ns.mounted_on(spot.place.server, spot.place.fid.qid[0])
+            if head is None:
+                d = await spot.place.stat(self.p)
+            else:
+                head.refs += 1
+                try:
+                    d = await head.mounts[0].to.stat(self.p)
+                finally:
+                    await head.release()
+        self._shown(d)
         d.name = spot.names[-1] if spot.names else "/"
         return d
 

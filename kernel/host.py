@@ -55,6 +55,21 @@ class _Watch:
                 | (select.EPOLLOUT if self.writers.waiters else 0))
 
 
+class Edges:
+    """Readiness of a descriptor that is ours and does not block.
+
+    Whoever reads until there is nothing, clears `can_read` and sleeps at `readers` until it is
+    set again; so with writing.
+    """
+
+    __slots__ = ("can_read", "can_write", "readers", "writers")
+
+    def __init__(self) -> None:
+        self.can_read = self.can_write = True
+        self.readers = Rendez()
+        self.writers = Rendez()
+
+
 class Host:
     """A Linux process as the kernel sees it."""
 
@@ -66,6 +81,7 @@ class Host:
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._epoll.register(self._wake_fd, select.EPOLLIN)
         self._watches: dict[int, _Watch] = {}
+        self._edges: dict[int, Edges] = {}
         self._calls: deque[Callable[[], None]] = deque()
         self._thread: threading.Thread | None = None
         self._polling = False
@@ -141,6 +157,12 @@ class Host:
                 with contextlib.suppress(OSError):
                     os.eventfd_read(fd)
                 continue
+            edges = self._edges.get(fd)
+            if edges is not None:
+                edges.can_read = edges.can_write = True
+                edges.readers.wakeup()
+                edges.writers.wakeup()
+                continue
             watch = self._watches.pop(fd, None)
             with contextlib.suppress(OSError):
                 self._epoll.unregister(fd)
@@ -150,6 +172,19 @@ class Host:
         calls = self._calls
         while calls:
             calls.popleft()()
+
+    def edges(self, fd: int) -> Edges:
+        """Watch a descriptor of ours until no_edges; nobody else may wait for it."""
+        edges = self._edges[fd] = Edges()
+        self._epoll.register(fd, select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP
+                             | select.EPOLLET)
+        return edges
+
+    def no_edges(self, fd: int) -> None:
+        """The descriptor is about to be closed."""
+        if self._edges.pop(fd, None) is not None:
+            with contextlib.suppress(OSError):
+                self._epoll.unregister(fd)
 
     async def readable(self, fd: int) -> None:
         """Sleep until a read of fd would not block."""

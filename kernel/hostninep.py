@@ -45,6 +45,7 @@ class Line:
         sock.setblocking(False)
         self.host = kernel.host
         self.sock = sock
+        self.edges = self.host.edges(sock.fileno())
 
     async def recv(self, count: int = CHUNK) -> bytes:
         """What has come, at least a byte; b"" at the end.  Raises PlanError when interrupted."""
@@ -52,7 +53,9 @@ class Line:
             try:
                 return self.sock.recv(count)
             except BlockingIOError:
-                await self.host.readable(self.sock.fileno())
+                edges = self.edges
+                edges.can_read = False
+                await edges.readers.sleep(lambda: edges.can_read)
             except OSError:
                 return b""
 
@@ -63,7 +66,9 @@ class Line:
             try:
                 left = left[self.sock.send(left[:_PIECE]) :]
             except BlockingIOError:
-                await self.host.writable(self.sock.fileno())
+                edges = self.edges
+                edges.can_write = False
+                await edges.writers.sleep(lambda: edges.can_write)
             except OSError:
                 raise PlanError(EHUNGUP) from None
 
@@ -74,6 +79,8 @@ class Line:
 
     def close(self) -> None:
         """Give it back."""
+        if self.sock.fileno() >= 0:
+            self.host.no_edges(self.sock.fileno())
         self.sock.close()
 
 
@@ -89,31 +96,32 @@ class _Connection:
                                limits=service.limits, wake=self._wake)
         self.more = Rendez()  # something to send, room for more, or the end
         self.ended = False
-        self._alarm: Timer | None = None
+        self._alarms: dict[str, Timer] = {}
         self.tasks = [self.sched.spawn(self._read(), "9P receiver"),
                       self.sched.spawn(self._write(), "9P sender")]
 
     def _wake(self) -> None:
         self.more.wakeup()
 
-    def _watch(self, ms: float, still: Callable[[], bool]) -> None:
-        """Hang up in ms, if still holds then."""
+    def _watch(self, what: str, ms: float, still: Callable[[], bool]) -> None:
+        """Hang up in ms, if still holds then; unless that is being watched already."""
         def look() -> None:
-            self._alarm = None
+            del self._alarms[what]
             if still():
+                log.info("9P: %s", what)
                 self.line.shut()
 
-        if self._alarm is None:
-            self._alarm = self.sched.after(ms, look)
+        if what not in self._alarms:
+            self._alarms[what] = self.sched.after(ms, look)
 
     def _watch_message(self, served: int) -> None:
         """A message has begun; it must end."""
         session = self.session
-        self._watch(STALL_MS, lambda: bool(session.waiting and session.served == served))
+        self._watch("stalled", STALL_MS, lambda: bool(session.waiting and session.served == served))
 
     async def _read(self) -> None:
         session, line = self.session, self.line
-        self._watch(STRANGER_MS, lambda: not session.attached)
+        self._watch("never attached", STRANGER_MS, lambda: not session.attached)
         try:
             while data := await line.recv():
                 session.feed(data)
@@ -127,8 +135,8 @@ class _Connection:
             pass
         finally:
             self.ended = True
-            if self._alarm is not None:
-                self.sched.cancel(self._alarm)
+            for alarm in self._alarms.values():
+                self.sched.cancel(alarm)
             session.close()
             self.more.wakeup()
 
