@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from vx9.fs.errors import clip
+from vx9.fs.errors import EINUSE, ENOCHILD, EPROCDIED, PlanError, clip
 from vx9.kernel.proctrace import TraceEvent
 from vx9.kernel.waitrec import STATUS_MAX, WaitRecord
 
@@ -71,4 +71,23 @@ def _tell_parent(p: Proc, end: ProcExit) -> None:
     parent.waiter.wakeup()
 
 
-__all__ = ["pexit"]
+async def wait(p: Proc, by: Proc | None) -> WaitRecord:
+    """The newest record of a dead child, for process by.
+
+    Raises PlanError: ENOCHILD (only to p itself; others wait), EINUSE, EPROCDIED.
+    """
+    if p.waiting:
+        raise PlanError(EINUSE)
+    if by is p and not p.waitq and not p.children:
+        raise PlanError(ENOCHILD)
+    p.waiting = True
+    try:
+        await p.waiter.sleep(lambda: p.waitq or p.dead)
+    finally:
+        p.waiting = False
+    if not p.waitq:
+        raise PlanError(EPROCDIED)
+    return p.waitq.pop()
+
+
+__all__ = ["pexit", "wait"]

@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from vx9.fs.errors import EBADARG, EINUSE, ENOCHILD, ENOVMEM, EPROCDIED, PlanError
+from vx9.fs.errors import EBADARG, ENOVMEM, PlanError
 from vx9.kernel import note, pexit, stop, tos, trap
 from vx9.kernel.groups import EnvGroup, FdGroup, RendezGroup
 from vx9.kernel.note import Note, NoteKind, ProcExit
@@ -356,26 +356,6 @@ class Proc:
         self.killed = True
         self.attention = True
         self.kernel.sched.interrupt(self.task)
-
-    # Waiting
-
-    async def wait(self, by: Proc | None) -> WaitRecord:
-        """The newest record of a dead child, for process by.
-
-        Raises PlanError: ENOCHILD (only to the process itself; others wait), EINUSE, EPROCDIED.
-        """
-        if self.waiting:
-            raise PlanError(EINUSE)
-        if by is self and not self.waitq and not self.children:
-            raise PlanError(ENOCHILD)
-        self.waiting = True
-        try:
-            await self.waiter.sleep(lambda: self.waitq or self.dead)
-        finally:
-            self.waiting = False
-        if not self.waitq:
-            raise PlanError(EPROCDIED)
-        return self.waitq.pop()
 
     # The end
 

@@ -23,7 +23,7 @@ from vx9.fs.errors import (
     clip,
 )
 from vx9.fs.server import Fid
-from vx9.kernel import fpregs, note, procctl
+from vx9.kernel import fpregs, note, pexit, procctl
 from vx9.kernel.chan import fd_line
 from vx9.kernel.note import NoteKind
 from vx9.kernel.segment import SegKind
@@ -265,7 +265,7 @@ async def _read_syscall(p: Proc, fid: Fid, count: int, offset: int) -> bytes:
 
 
 async def _read_wait(p: Proc, fid: Fid, count: int, offset: int) -> bytes:
-    record = await p.wait(fid.proc)
+    record = await pexit.wait(p, fid.proc)
     return encode(record.text())[:max(0, count - 1)]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from vx9.fs.errors import EBADARG, EEXITSTR, ENOVMEM, ERRMAX, PlanError, clip
 from vx9.kernel import exec as execute
-from vx9.kernel import note, stop, tos
+from vx9.kernel import note, pexit, stop, tos
 from vx9.kernel.groups import Meeting, RendezGroup
 from vx9.kernel.note import NoteKind, ProcExit
 from vx9.kernel.pprint import bad_address
@@ -183,7 +183,7 @@ async def _exit_badly(p: Proc, fault: MemoryFault) -> int:
 async def sys_await(p: Proc, buf: int, n: int) -> int:
     """wait(2)."""
     p.mem.check(buf, n & _ALL, True)
-    text = (await p.wait(p)).text().encode("utf-8", "surrogateescape")
+    text = (await pexit.wait(p, p)).text().encode("utf-8", "surrogateescape")
     text = text[:max(0, n - 1)]
     p.mem.write(buf, (text + b"\0")[:n])
     return len(text)
@@ -192,7 +192,7 @@ async def sys_await(p: Proc, buf: int, n: int) -> int:
 async def sys__wait(p: Proc, buf: int) -> int:
     """wait(2) of old: four numbers of 12 bytes and a message of 64."""
     p.mem.check(buf, 112, True)
-    w = await p.wait(p)
+    w = await pexit.wait(p, p)
     numbers = b"".join(b"%11d " % v for v in (w.pid, w.user_ms, w.sys_ms, w.real_ms))
     message = w.message.encode("utf-8", "surrogateescape")[:63]
     p.mem.write(buf, numbers + message.ljust(64, b"\0"))

@@ -103,7 +103,7 @@ def test_one_waiter_at_a_time(run):
 
         async def other():
             with pytest.raises(PlanError, match="already in use"):
-                await p.wait(p.kernel.boot)
+                await pexit.wait(p, p.kernel.boot)
             seen.append("refused")
 
         seen = []
