@@ -82,6 +82,7 @@ class Layers:
         self._copied: dict[int, tuple[int, int]] = {}  # number and vers, by number in upper
         self._wide: dict[tuple[int, int], int] = {}
         self._copies = 0
+        self._marks = False  # whether there may be any but ROOT
         self._root: Node | None = None
 
     # Numbers
@@ -99,6 +100,7 @@ class Layers:
         return self._number(layer, qid[0]), 0
 
     def _shown(self, layer: int, qid: Qid) -> Qid:
+        """The Qid to show for what a layer has."""
         number, vers = self._identity(layer, qid)
         return Qid(number, qid[1] + vers & 0xFFFFFFFF, qid[2])
 
@@ -120,11 +122,13 @@ class Layers:
         if self._root is None:
             number = self._number(LOWER, lower.qid[0])
             self._root = Node(None, "/", (), True, True, number, 0)
-            if not await self._marked(upper, ROOT):
+            self._marks = True
+            self._marks = await self._marked(upper, ROOT)
+            if not self._marks:
                 d = await self.lower.stat(lower)
-                await self._become(self._as_admin(upper), DirChange(
-                    mode=d.mode & MODE, mtime=d.mtime, uid=d.uid, gid=d.gid, muid=d.muid))
+                await self._become(self._as_admin(upper), d)
                 await self._mark(self._root, ROOT)
+                self._marks = False
                 await self.upper.clunk(upper)
                 upper = await self.upper.attach(uid, "")
         return Place(self._root, lower, upper)
@@ -206,17 +210,17 @@ class Layers:
             else:
                 with contextlib.suppress(PlanError):
                     lower = await self._go(self.lower, uid, low)
-            if lower is not None and not lower.qid[2] & QTDIR:
-                await self.lower.clunk(lower)
-                lower = None
-            if lower is None:
-                low = None
+            if lower is None or not lower.qid[2] & QTDIR:
+                await self._drop(Place(folder, lower, None))
+                low = lower = None
         node = self._node(folder, name, low, UPPER, upper.qid)
         node.low = low
         return Place(node, lower, upper), [self._shown(UPPER, upper.qid)]
 
     async def _moved(self, folder: Fid) -> tuple[str, ...] | None:
         """What the mark FROM says in an upper folder; None without one."""
+        if not self._marks:
+            return None
         fid = await self._walk_one(self.upper, self._as_admin(folder), FROM)
         if fid is None:
             return None
@@ -236,7 +240,7 @@ class Layers:
 
     async def _marked(self, folder: Fid | None, mark: str) -> bool:
         """Whether an upper folder has the mark."""
-        if folder is None:
+        if folder is None or not self._marks:
             return False
         found = await self._walk_one(self.upper, self._as_admin(folder), mark)
         if found is None:
@@ -246,15 +250,16 @@ class Layers:
 
     async def _mark(self, node: Node, mark: str, uid: str = ADMIN, text: str = "") -> None:
         """Put a mark into an upper folder."""
+        self._marks = True
         async with self._opened(node, uid) as folder:
             try:
                 await self.upper.create(folder, mark, 0o666, OWRITE)
             except PlanError as error:
-                if str(error) != EEXIST:
-                    raise
-            else:
-                if text:
-                    await self.upper.write(folder, text.encode("utf-8", "surrogateescape"), 0)
+                if str(error) == EEXIST:
+                    return
+                raise
+            if text:
+                await self.upper.write(folder, text.encode("utf-8", "surrogateescape"), 0)
 
     async def _unmark(self, folder: Fid, mark: str) -> None:
         """Take a mark out of an upper folder, if it is there."""
@@ -272,7 +277,7 @@ class Layers:
         folder.uid = uid
         d = await self.upper.stat(folder)
         # Only a host's folder minds: in memory ADMIN may do everything.
-        closed = uid == ADMIN and d.mode & 0o300 != 0o300
+        closed = uid is ADMIN and d.mode & 0o300 != 0o300
         if closed:
             await self.upper.wstat(folder, DirChange(mode=d.mode | 0o300))
         try:
@@ -320,8 +325,10 @@ class Layers:
         source = await self._go(self.lower, ADMIN, node.low)
         try:
             d = await self.lower.stat(source)
-            await (self._raise_dir(node, d) if node.is_dir
-                   else self._raise_file(node, d, source if contents else None))
+            if node.is_dir:
+                await self._raise_dir(node, d)
+            else:
+                await self._raise_file(node, d, source if contents else None)
         finally:
             await self.lower.clunk(source)
 
@@ -334,8 +341,7 @@ class Layers:
                 if str(error) == EEXIST and node.up:
                     return  # somebody else has done it meanwhile
                 raise
-            await self._become(folder, DirChange(mode=d.mode & MODE, mtime=d.mtime, uid=d.uid,
-                                                 gid=d.gid, muid=d.muid))
+            await self._become(folder, d)
             self._raised(node, folder.qid, d)
 
     async def _raise_file(self, node: Node, d: Dir, source: Fid | None) -> None:
@@ -350,9 +356,7 @@ class Layers:
                 if node.up or node.gone:
                     await self.upper.remove(folder)
                     return
-                await self._become(folder, DirChange(
-                    name=node.name, mode=d.mode & MODE, mtime=d.mtime, atime=d.atime,
-                    uid=d.uid, gid=d.gid, muid=d.muid))
+                await self._become(folder, d, node.name)
             except BaseException:
                 with contextlib.suppress(PlanError):
                     await self.upper.remove(folder)
@@ -368,8 +372,9 @@ class Layers:
                 done += await self.upper.write(to, data[done:], at + done)
             at += done
 
-    async def _become(self, fid: Fid, change: DirChange) -> None:
+    async def _become(self, fid: Fid, d: Dir, name: str | None = None) -> None:
         """Give a copy its attributes; a host's folder cannot have other owners."""
+        change = DirChange(d.mode & MODE, d.atime, d.mtime, None, name, d.uid, d.gid, d.muid)
         try:
             await self.upper.wstat(fid, change)
         except PlanError as error:
@@ -379,9 +384,8 @@ class Layers:
             await self.upper.wstat(fid, change)
 
     def _raised(self, node: Node, qid: Qid, d: Dir) -> None:
-        self._copied[qid[0]] = node.number, d.qid[1] - qid[1]
-        node.vers = d.qid[1] - qid[1]
-        node.up = True
+        node.vers, node.up = d.qid[1] - qid[1], True
+        self._copied[qid[0]] = node.number, node.vers
 
     # Rights
 

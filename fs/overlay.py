@@ -263,14 +263,18 @@ class Overlay(Layers, Refuser):
 
     async def read(self, fid: Fid, count: int, offset: int) -> bytes:
         """From the layer that has the file now."""
-        await self._refresh(fid)
-        server, inner = self._part(fid.aux)
+        place: Place = fid.aux
+        if place.upper is None and place.node.up:
+            await self._refresh(fid)
+        server, inner = self._part(place)
+        inner.proc = fid.proc
         return await server.read(inner, count, offset)
 
     async def write(self, fid: Fid, data: bytes, offset: int) -> int:
         """To the upper tree, which open has copied the file to."""
-        await self._refresh(fid)
-        return await self.upper.write(fid.aux.upper, data, offset)
+        inner: Fid = fid.aux.upper
+        inner.proc = fid.proc
+        return await self.upper.write(inner, data, offset)
 
     async def readdir(self, fid: Fid) -> list[Dir]:
         """What the lower tree shows, then what only the upper one has."""

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 USER: Final = "glenda"
 SHELL: Final = "/bin/rc"
-QUOTA: Final = 1 << 30  # bytes of changes that are kept in memory
 DIALECTS: Final = ("auto", "bell", "9legacy", "9front")
 
 
@@ -77,7 +76,9 @@ def server(kernel: "Kernel", folder: str, rw: bool) -> "FileServer":
         raise Refusal(f"--root {folder}: {error}; name a folder that can be read") from None
     if rw:
         return below
-    return Overlay(below, RamFS(kernel.user, kernel.clock.seconds, QUOTA))
+    account = kernel.account
+    return Overlay(below, RamFS(kernel.user, kernel.clock.seconds, account.limits.ram,
+                                charge=account.take))
 
 
 def report(text: str) -> None:
