@@ -220,7 +220,7 @@ async def _read_profile(p: Proc, fid: Fid, count: int, offset: int) -> bytes:
     profile = p.space.text.profile if p.space is not None else None
     if profile is None:
         raise PlanError("profile is off")
-    return profile.tobytes()[offset:offset + count]
+    return bytes(memoryview(profile).cast("B")[offset:offset + count])
 
 
 async def _read_regs(p: Proc, fid: Fid, count: int, offset: int) -> bytes:

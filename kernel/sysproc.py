@@ -140,14 +140,12 @@ def _arguments(p: Proc, argv: int) -> list[bytes]:
     dialect = p.kernel.dialect
     args = []
     size = 0
-    for pointer in p.mem.pointers(argv, MAX_ARGS):
-        try:
-            args.append(p.mem.string(pointer, dialect.args_limit))
-        except PlanError:
-            raise PlanError(ENOVMEM) from None
-        size += len(args[-1])
-        if size > dialect.args_limit:
-            raise PlanError(ENOVMEM)
+    try:
+        for pointer in p.mem.pointers(argv, MAX_ARGS):
+            args.append(p.mem.string(pointer, dialect.args_limit - size))
+            size += len(args[-1])
+    except PlanError:
+        raise PlanError(ENOVMEM) from None
     return args
 
 
