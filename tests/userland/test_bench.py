@@ -2,10 +2,11 @@
 
 import json
 import shutil
+import subprocess
 
 import pytest
 
-from vx9.userland.bench import bench, core, wasm, workloads
+from vx9.userland.bench import bench, core, ops, wasm, workloads
 from vx9.userland.errors import Refusal
 
 pytestmark = [pytest.mark.guest, pytest.mark.timeout(120)]
@@ -112,3 +113,37 @@ def test_the_native_program_has_the_guests_layout(compiler, tmp_path):
         sections = int.from_bytes(elf[32:36], "little")
         address = int.from_bytes(elf[sections + 40 + 12:sections + 40 + 16], "little")
         assert address == text
+
+
+def test_every_operation_of_the_kernel_beside_the_hosts(compiler, tmp_path, capsys):
+    report = tmp_path / "report.json"
+    assert bench.bench("kernel", str(report), TINY) == 0
+    printed = capsys.readouterr().out
+    rows = {row["name"]: row for row in json.loads(report.read_text())["operations"]}
+    for operation in ops.OPERATIONS:
+        row = rows[operation.name]
+        assert 0 < row["vx9"]["low"] <= row["vx9"]["median"] <= row["vx9"]["high"]
+        assert row["python"]["median"] > 0 and (row["target"], row["peer"]) == (operation.target, operation.peer)
+        assert row["met"] == (row["vx9"]["median"] <= row["target"])
+        assert operation.name in printed
+    assert rows["pipe, 1 byte there and back"]["host"]["median"] > 0
+    assert rows["sleep(0), alone"]["host"]["median"] > 0 and rows["semacquire, free"]["host"] is None
+    assert rows["null system call, answered in Python"]["vx9"] == rows["null system call"]["python"]
+    assert "hello: create, run, destroy" in printed
+
+
+def test_a_host_without_a_static_c_library(compiler, tmp_path, monkeypatch):
+    run = subprocess.run
+    monkeypatch.setattr(subprocess, "run", lambda command, **more: run(
+        ["false"] if command[-1] == "-static" else command, **more))
+    guest, native = ops.build(tmp_path, tiny=True)
+    assert len(ops.run_native(native)) == len(ops.OPERATIONS)
+
+
+def test_what_fails_is_not_a_figure(compiler, tmp_path):
+    guest, native = ops.build(tmp_path, tiny=True)
+    (tmp_path / "block").write_bytes(b"short")
+    with pytest.raises(Refusal, match="pread 8 KiB from a host file: a call failed"):
+        ops.run_guest(tmp_path, guest, True)
+    with pytest.raises(Refusal, match="hostops ended with status"):
+        ops.run_native(native)

@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from vx9.userland.bench import core, workloads
+from vx9.userland.bench import core, ops
 from vx9.userland.errors import Refusal
 
-ROUNDS: Final = 7
+ROUNDS: Final = 3
 UNITS: Final = {"ns": 1e9, "us": 1e6, "ms": 1e3}
 
 
@@ -49,39 +49,21 @@ def progress(text: str) -> None:
 
 
 def kernel(folder: Path) -> list[Figure]:
-    """Through the kernel: system calls, processes, the command."""
+    """Whole programs: in a kernel that runs, and from the command line."""
     from vx9.kernel.kernel import Kernel
 
     lines = []
     running = Kernel()
     running.start()
     try:
-        running.bind_host(str(folder), "/n/bench")
-
-        def run_guest(guest: Path) -> bytes:
-            def start(fd: int) -> None:
-                status = running.spawn([f"/n/bench/{guest.name}"], env={}, cwd="/",
-                                       stdin=null, stdout=fd, stderr=2).wait(workloads.RUN_LIMIT)
-                if status.code:
-                    raise Refusal(f"bench: {guest.name} ended with {status.message!r}")
-            return workloads.to_file(folder, start)
-
-        null = os.open(os.devnull, os.O_RDWR)
-        calls = workloads.guest(workloads.NULL_CALL, folder)
-        progress("null system call")
-        seconds = [statistics.median(workloads.results(run_guest(calls), "null call")[0].warm)
-                   / workloads.NULL_CALLS for _ in range(ROUNDS)]
-        lines.append(figure("null system call, kernel in Python", "us", seconds, 5))
-
         progress("create, run, destroy")
         seconds = []
         for _ in range(50):
             begin = time.perf_counter()
-            running.spawn(["/bin/hello"], env={}, cwd="/", stdin=null, stdout=null,
-                          stderr=null).wait(10)
+            running.spawn(["/bin/hello"], env={}, cwd="/", stdin=None, stdout=None,
+                          stderr=None).wait(10)
             seconds.append(time.perf_counter() - begin)
         lines.append(figure("hello: create, run, destroy", "ms", seconds[5:], 2))
-        os.close(null)
     finally:
         running.stop()
 
@@ -125,6 +107,7 @@ def host() -> dict[str, object]:
 def bench(part: str, json_file: str | None, settings: core.Settings = core.USUAL) -> int:
     """Measure a part, or all; 0 even when a target is missed, for a benchmark is no test."""
     lines: list[Figure] = []
+    operations: list[ops.Row] = []
     rows: list[core.Row] = []
     missing: list[str] = []
     with tempfile.TemporaryDirectory(prefix="vx9-bench-") as name:
@@ -132,11 +115,13 @@ def bench(part: str, json_file: str | None, settings: core.Settings = core.USUAL
         if part in ("core", "all"):
             rows, missing = core.core(folder, settings, progress)
         if part in ("kernel", "all"):
+            operations = ops.measure(folder, 1 if settings.tiny else ROUNDS, settings.tiny, progress)
             lines = kernel(folder)
     progress("")
     about = host()
     if json_file:
         report = json.dumps({"host": about, "core": [asdict(row) for row in rows],
+                             "operations": [asdict(row) for row in operations],
                              "kernel": [asdict(line) for line in lines], "missing": missing}, indent=2)
         if json_file == "-":
             print(report)
@@ -148,6 +133,8 @@ def bench(part: str, json_file: str | None, settings: core.Settings = core.USUAL
     print(f"{about['cpu']}, {about['cpus']} cpus, Linux {about['linux']}, Python {about['python']}")
     if rows:
         print(core.table(rows))
+    if operations:
+        print(ops.table(operations))
     if lines:
         print(table(lines))
     for absent in missing:

@@ -41,8 +41,6 @@ HOT: Final = Workload("hot code", "hot.c", variants=3)
 HOT_BLOCKS: Final = (3125 * 80, 12500 * 20, 131072 * 2)  # that one work() of each variant runs
 HOT_BLOCKS_TINY: Final = (31, 125, 1310)
 SORT: Final = Workload("sort", "quicksort.c")
-NULL_CALL: Final = Workload("null call", "nullcall.c")
-NULL_CALLS: Final = 20_000  # that nullcall.c makes
 
 
 def compiler() -> str:
