@@ -96,7 +96,10 @@ EEMPTYCTL:   Final = "empty control message"
 ENOTE:       Final = "note not posted"
 ECLONE:      Final = "clone failed"
 EEXITSTR:    Final = "invalid exit string"
+EOLDSTAT:    Final = "old stat system call - recompile"
+EOLDFSTAT:   Final = "old fstat system call - recompile"
 EOLDWSTAT:   Final = "old wstat system call - recompile"
+EOLDFWSTAT:  Final = "old fwstat system call - recompile"
 
 # IP: ip(3).
 EADDRINUSE:  Final = "address in use"

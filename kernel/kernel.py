@@ -16,7 +16,7 @@ from typing import Any, Final, TextIO
 from vx9.fs.dir import ORDWR
 from vx9.fs.errors import PlanError
 from vx9.fs.server import FileServer
-from vx9.kernel import devtab, exec as execute, sysfile, sysmem, sysproc, systab
+from vx9.kernel import devtab, exec as execute, sysfile, sysmem, sysold, sysproc, systab
 from vx9.kernel._fast import Answers, Numbers
 from vx9.kernel.account import Account, Watch
 from vx9.kernel.chan import Chan
@@ -80,7 +80,7 @@ class Kernel:
         self.debugger: Debugger | None = None  # of the programs that the host starts
         self.sampler: Callable[[Proc], None] | None = None  # told of guests at a tick
         self.autopsy: Callable[[Proc, ProcExit], Awaitable[None]] | None = None  # of those that break
-        table = systab.load().bind((sysfile, sysproc, sysmem))
+        table = systab.load().bind((sysfile, sysold, sysproc, sysmem))
         self.calls = [table.calls.get(n) for n in range(max(table.calls) + 1)]
         self.numbers = Numbers(table.calls.values())
         self._pids = 0

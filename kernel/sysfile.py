@@ -6,15 +6,25 @@ chdir(2), fversion(2), fauth(2).
 
 from __future__ import annotations
 
+import contextlib
 import struct
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from vx9.fs.dir import OCEXEC, OEXCL, ORCLOSE, ORDWR, OTRUNC, Dir, unpack_change
 from vx9.fs.errors import (
-    EBADARG, EBADSTAT, EBADUSEFD, EEMPTYNAME, ENOATTACH, EOLDWSTAT, ESHORT,
-    ESHORTSTAT, PlanError,
+    EBADARG,
+    EBADCHAR,
+    EBADSTAT,
+    EBADUSEFD,
+    EEMPTYNAME,
+    ENOATTACH,
+    ESHORT,
+    ESHORTSTAT,
+    PlanError,
+    quote,
 )
-from vx9.kernel.chan import Chan
+from vx9.kernel.chan import BAD_CHARS, Chan
 from vx9.kernel.pprint import many_fds
 from vx9.kernel.usermem import OddAddress
 
@@ -26,8 +36,7 @@ VERSION_MAX: Final = 256  # bytes of the version that fversion asks for
 WRITE_PIECE: Final = 1 << 20  # a longer write goes to the server in pieces
 STAT_MAX: Final = 2 + 0xFFFF
 _U32: Final = 0xFFFFFFFF
-_OLD_STAT: Final = struct.Struct("<28s28s28sIIIIIQHH")
-_OLD_DIR: Final = 0x80000000  # in qid.path of old: a directory
+_T = TypeVar("_T")
 
 
 async def _install(p: Proc, c: Chan) -> int:
@@ -43,6 +52,15 @@ async def _install(p: Proc, c: Chan) -> int:
         c.cexec = False
         p.fds.cexec.add(fd)
     return fd
+
+
+async def hold(c: Chan, work: Awaitable[_T]) -> _T:
+    """Await work on c, which others may close meanwhile."""
+    c.refs += 1
+    try:
+        return await work
+    finally:
+        await c.close()
 
 
 def _open_mode(mode: int, flags: int) -> int:
@@ -92,50 +110,49 @@ async def sys_pread(p: Proc, fd: int, buf: int, n: int, offset: int) -> int:
     p.mem.check(buf, n & _U32, True)
     c = p.fds.get(fd)
     n = min(n, MAX_READ)
-    data = await c.read(p, n, offset)
+    c.refs += 1  # others may close fd meanwhile
+    try:
+        data = await c.read(p, n, offset)
+    finally:
+        if c.refs > 1:
+            c.refs -= 1
+        else:
+            await c.close()
     if offset != -1 and p.kernel.dialect.pread_moves and not c.is_dir:
         c.offset += len(data)
     p.mem.write(buf, data[:n])
     return min(len(data), n)
 
 
-async def sys__read(p: Proc, fd: int, buf: int, n: int) -> int:
-    """read(2)."""
-    return await sys_pread(p, fd, buf, n, -1)
-
-
 async def sys_pwrite(p: Proc, fd: int, buf: int, n: int, offset: int) -> int:
     """write(2); offset -1 uses and moves the one of the open file."""
     p.mem.check(buf, n & _U32, False)
     c = p.fds.get(fd)
-    if n <= WRITE_PIECE:
-        return await c.write(p, p.mem.read(buf, n), offset)
-    done = 0
-    while done < n:
-        piece = p.mem.read(buf + done, min(WRITE_PIECE, n - done))
-        count = await c.write(p, piece, offset if offset < 0 else offset + done)
-        done += count
-        if count < len(piece):
-            break
-    return done
-
-
-async def sys__write(p: Proc, fd: int, buf: int, n: int) -> int:
-    """write(2)."""
-    return await sys_pwrite(p, fd, buf, n, -1)
+    c.refs += 1
+    try:
+        if n <= WRITE_PIECE:
+            return await c.write(p, p.mem.read(buf, n), offset)
+        done = 0
+        while done < n:
+            piece = p.mem.read(buf + done, min(WRITE_PIECE, n - done))
+            count = await c.write(p, piece, offset if offset < 0 else offset + done)
+            done += count
+            if count < len(piece):
+                break
+        return done
+    finally:
+        if c.refs > 1:
+            c.refs -= 1
+        else:
+            await c.close()
 
 
 async def sys_seek(p: Proc, result: int, fd: int, offset: int, whence: int) -> int:
     """seek(2)."""
     p.mem.check(result, 8, True)
     c = p.fds.get(fd)
-    p.mem.write(result, struct.pack("<q", await c.seek(p, offset, whence)))
+    p.mem.write(result, struct.pack("<q", await hold(c, c.seek(p, offset, whence))))
     return 0
-
-
-async def sys_oseek(p: Proc, fd: int, offset: int, whence: int) -> int:
-    """seek(2) of old: the result is the new offset."""
-    return await p.fds.get(fd).seek(p, offset, whence)
 
 
 async def sys_pipe(p: Proc, where: int) -> int:
@@ -194,7 +211,7 @@ async def sys_fstat(p: Proc, fd: int, buf: int, n: int) -> int:
     """stat(2)."""
     _stat_room(p, buf, n)
     c = p.fds.get(fd)
-    d = await c.stat(p)
+    d = await hold(c, c.stat(p))
     if p.kernel.dialect.fstat_by_path:
         d.name = c.name
     elif c.is_dir and c.server.dc != "M":
@@ -223,43 +240,11 @@ async def sys_wstat(p: Proc, name: str, buf: int, n: int) -> int:
 async def sys_fwstat(p: Proc, fd: int, buf: int, n: int) -> int:
     """stat(2)."""
     change = unpack_change(_record(p, buf, n))
-    await p.fds.get(fd).wstat(p, change)
+    c = p.fds.get(fd)
+    if c.is_channel:
+        raise PlanError(EBADUSEFD)
+    await hold(c, c.wstat(p, change))
     return n
-
-
-def _pack_old(d: Dir) -> bytes:
-    """The record of the system before the fourth edition."""
-    def fixed(text: str) -> bytes:
-        return text.encode("utf-8", "surrogateescape")[:27]
-
-    path = d.qid[0] & 0x7FFFFFFF | (_OLD_DIR if d.qid[2] & 0x80 else 0)
-    return _OLD_STAT.pack(fixed(d.name), fixed(d.uid), fixed(d.gid), path, d.qid[1] & _U32,
-                          d.mode & _U32, d.atime & _U32, d.mtime & _U32, d.length,
-                          d.type & 0xFFFF, d.dev & 0xFFFF)
-
-
-async def sys__stat(p: Proc, name: str, buf: int) -> int:
-    """stat(2) of old: 116 bytes."""
-    p.mem.check(buf, _OLD_STAT.size, True)
-    p.mem.write(buf, _pack_old(await p.ns.stat(p, name)))
-    return 0
-
-
-async def sys__fstat(p: Proc, fd: int, buf: int) -> int:
-    """stat(2) of old: 116 bytes."""
-    p.mem.check(buf, _OLD_STAT.size, True)
-    p.mem.write(buf, _pack_old(await p.fds.get(fd).stat(p)))
-    return 0
-
-
-def sys__wstat(p: Proc, name: str, buf: int) -> int:
-    """Withdrawn, as in Plan 9 itself."""
-    raise PlanError(EOLDWSTAT)
-
-
-def sys__fwstat(p: Proc, fd: int, buf: int) -> int:
-    """Withdrawn, as in Plan 9 itself."""
-    raise PlanError(EOLDWSTAT)
 
 
 # Names
@@ -300,28 +285,32 @@ def _channel(p: Proc, fd: int) -> Chan:
 
 async def sys_mount(p: Proc, fd: int, afd: int, old: str, flag: int, aname: str | None) -> int:
     """bind(2).  Closes fd when it succeeds."""
-    c = _channel(p, fd)
-    auth = None if afd == -1 else p.fds.get(afd)
-    if not old:
-        raise PlanError(EEMPTYNAME)
     if flag & ~0o27 or flag & 3 == 3:
         raise PlanError(EBADARG)
+    if aname and BAD_CHARS(aname):
+        raise PlanError(f"{EBADCHAR}: {quote(aname)}")
     if p.ns.noattach or "M" in p.ns.denied:
         raise PlanError(ENOATTACH)
-    server = await p.kernel.mount_server(p, c, auth)
-    mounted = await p.ns.mount(p, server, old, flag, aname or "", c)
-    await p.fds.remove(fd).close()
+    c = _channel(p, fd)
+    auth = None if afd < 0 else _channel(p, afd)
+    if not old:
+        raise PlanError(EEMPTYNAME)
+
+    async def mount() -> int:
+        server = await p.kernel.mount_server(p, c, auth)
+        return await p.ns.mount(p, server, old, flag, aname or "", c)
+
+    work = mount() if auth is None else hold(auth, mount())
+    mounted = await hold(c, work)
+    with contextlib.suppress(PlanError):  # another process may have closed it
+        await p.fds.remove(fd).close()
     return mounted if p.kernel.dialect.bind_numbers else 0
-
-
-async def sys__mount(p: Proc, fd: int, old: str, flag: int, spec: str | None) -> int:
-    """bind(2) of old: without authentication."""
-    return await sys_mount(p, fd, -1, old, flag, spec)
 
 
 async def sys_fauth(p: Proc, fd: int, aname: str) -> int:
     """fauth(2)."""
-    ac = await p.kernel.mnt.auth(p, _channel(p, fd), aname)
+    c = _channel(p, fd)
+    ac = await hold(c, p.kernel.mnt.auth(p, c, aname))
     ac.cexec = True
     return await _install(p, ac)
 
@@ -334,18 +323,11 @@ async def sys_fversion(p: Proc, fd: int, msize: int, version: int, n: int) -> in
     asked, end, _ = p.mem.read(version, min(n, VERSION_MAX)).partition(b"\0")
     if not end:
         raise PlanError(EBADARG)
-    agreed = await p.kernel.mnt.version(p, _channel(p, fd), msize, asked.decode("utf-8", "replace"))
+    c = _channel(p, fd)
+    wanted = asked.decode("utf-8", "replace")
+    agreed = await hold(c, p.kernel.mnt.version(p, c, msize, wanted))
     answer = agreed.encode()
     if len(answer) > n:
         raise PlanError(ESHORT)
     p.mem.write(version, answer)
     return len(answer)
-
-
-def sys__fsession(p: Proc, fd: int, buf: int, n: int) -> int:
-    """fsession(2) of old: no challenge."""
-    if n == 0:
-        raise PlanError(EBADARG)
-    p.mem.check(buf, n & _U32, True)
-    p.mem.write(buf, b"\0")
-    return 0

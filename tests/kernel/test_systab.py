@@ -4,9 +4,9 @@ import inspect
 
 import pytest
 
-from vx9.kernel import sysfile, sysmem, sysproc, systab
+from vx9.kernel import sysfile, sysmem, sysold, sysproc, systab
 
-TABLE = systab.load().bind((sysfile, sysproc, sysmem))
+TABLE = systab.load().bind((sysfile, sysold, sysproc, sysmem))
 CALLS = list(TABLE.calls.values())
 
 
