@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Final, Protocol
 
-from vx9.fs.dir import ORDWR, OREAD, OWRITE
+from vx9.fs.dir import DMDIR, ORDWR, OREAD, OWRITE
 from vx9.fs.errors import ENONEXIST, PlanError
+from vx9.fs.overlay import Overlay
 from vx9.fs.ramfs import RamFS
 from vx9.fs.server import FileServer
 from vx9.kernel import note
@@ -190,9 +191,22 @@ async def make_place(kernel: Kernel, guest: str, is_dir: bool) -> None:
                 if isinstance(member.server, Root | RamFS):
                     member.server.plant(member.fid, below, is_dir)
                     return
+                if isinstance(member.server, Overlay):  # never on the host itself
+                    await _create(kernel, names, depth, is_dir)
+                    return
             raise PlanError(f"{c.path} has no {below[0]} to bind on; make it first")
         finally:
             await c.close()
+
+
+async def _create(kernel: Kernel, names: Sequence[str], depth: int, is_dir: bool) -> None:
+    """Make the folders of a name from the one at depth on, and its last file."""
+    boot = kernel.boot
+    for end in range(depth + 1, len(names) + 1):
+        folder = is_dir or end < len(names)
+        c = await boot.ns.create(boot, "/" + "/".join(names[:end]), OREAD if folder else OWRITE,
+                                 DMDIR | 0o755 if folder else 0o644)
+        await c.close()
 
 
 async def stdio(kernel: Kernel, p: Proc, host_fd: int, fd: int) -> Chan:

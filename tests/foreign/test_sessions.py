@@ -170,6 +170,17 @@ def test_with_rw_the_folder_itself_changes(make_tree, vx9):
     assert not [path for path in root.rglob(".wh.*")]
 
 
+def test_folders_of_the_host_beside_the_tree(make_tree, vx9, tmp_path):
+    root = make_tree()
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/file").write_text("mine\n")
+    before = contents(root)
+    for guest in ("/usr/glenda/src", "/usr/glenda/a/b", "/n/src", "/work/src", "/mnt/lib"):
+        done = vx9("--root", root, "--bind", f"{tmp_path}/src:{guest}", "-c", f"cat {guest}/file")
+        assert lines(done) == ["mine"]
+    assert contents(root) == before
+
+
 def test_executable_bits_decide(make_tree, vx9):
     root = make_tree()
     (root / "386/bin/echo").chmod(0o644)
