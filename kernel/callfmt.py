@@ -51,17 +51,26 @@ def entry(p: Proc, call: Call) -> str:
 def leave(p: Proc, call: Call, result: int, why: str, start_ns: int, stop_ns: int) -> str:
     """What came of it: buffers that it filled, the result, the error, when it began and ended."""
     filled = ""
-    if result > 0:
-        try:
-            args = call.unpack(p.mem.read(p.cpu.esp + 4 & _MASK, call.size))
-            for value, (_, kind) in zip(args, call.args, strict=True):
-                if kind.name == "out":
-                    filled += " " + _buffer(p, value, min(result, SHOWN))
-        except MemoryFault:
-            pass  # exec took the stack away
+    try:
+        args = call.unpack(p.mem.read(p.cpu.esp + 4 & _MASK, call.size))
+        filled = _filled(p, call.name, args, result)
+    except MemoryFault:
+        pass  # exec took the stack away
     shown = f"{result & _MASK:x}" if call.result == "addr" or call.name == "exec" else \
         str(result - (1 << 32) if result > 0x7FFFFFFF else result)
     return f"{filled} = {shown} {why or chr(34) * 2} {start_ns} {stop_ns}\n"
+
+
+def _filled(p: Proc, name: str, args: tuple[int, ...], result: int) -> str:
+    """The buffer that a call has filled, and the arguments after it once more."""
+    if name in ("pread", "_read"):
+        data = _buffer(p, args[1], min(result, SHOWN)) if result > 0 else '/""'
+        return " ".join(["", data, *map(str, args[2:])])
+    if name == "await":
+        return f"{_buffer(p, args[0], max(0, result))} {args[1]}"
+    if name in ("errstr", "_errstr", "fd2path"):
+        return f'"" {args[-1] if len(args) > 1 else 64}'
+    return ""
 
 
 def _string(p: Proc, address: int) -> str:

@@ -164,7 +164,7 @@ class Proc:
             return "Ready"
         if self.call is None:
             return "Wakeme"
-        return "Rendez" if self.call.name == "rendezvous" else self.call.title
+        return self.call.title
 
     def times_ms(self) -> tuple[int, int, int, int, int]:
         """user, system, real, children's user, children's system."""

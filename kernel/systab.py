@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Final
 
+# What /proc/n/status calls them, where that is not the name with a capital letter.
+TITLES: Final = {"sysr1": "Running", "rendezvous": "Rendez"}
 STRINGS: Final = frozenset({"str", "strz"})
 # Signed in the ABI; all other one-word types are unsigned.
 _SIGNED: Final = frozenset({"int", "fd", "count", "msec", "omode", "rflags", "bflags", "whence",
@@ -59,7 +61,8 @@ class Call:
 
     def __post_init__(self) -> None:
         layout = struct.Struct("<" + "".join(kind.code for _, kind in self.args))
-        self.title = self.name.strip("_").capitalize()
+        self.title = TITLES.get(self.name) or (
+            self.name if self.name[0] == "_" else self.name.strip("_").capitalize())
         self.size = layout.size
         self.unpack = layout.unpack
         self.strings = tuple((i, kind.name == "strz") for i, (_, kind) in enumerate(self.args)
