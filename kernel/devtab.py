@@ -223,6 +223,13 @@ async def stdio(kernel: Kernel, p: Proc, host_fd: int, fd: int) -> Chan:
     return Stdio(host, kind, kernel.eve, kernel.account).lend(host_fd, mode, f"/fd/{fd}")
 
 
+def show_console(kernel: Kernel, fd: int) -> None:
+    """What is written to the console goes to a host descriptor, as there is no terminal."""
+    cons = kernel.devices["c"]
+    assert isinstance(cons, Cons)
+    cons.console.output = lambda data: kernel.host.write(fd, data)
+
+
 def _use_terminal(kernel: Kernel, console: Console, fd: int, mode: int) -> None:
     """Let the console be a host terminal, which edits lines itself."""
     host = kernel.host

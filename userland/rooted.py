@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 USER: Final = "glenda"
 SHELL: Final = "/bin/rc"
-DIALECTS: Final = ("auto", "bell", "9legacy", "9front")
+STREAMS: Final = (0, 1, 2)
 
 
 async def no_names(_kernel: "Kernel") -> None:
@@ -107,6 +107,8 @@ def boot(kernel: "Kernel", options: argparse.Namespace, folder: str,
 
     tree = server(kernel, folder, options.rw)
     kernel.call(devtab.adopt, kernel, tree)
+    if not any(map(os.isatty, STREAMS)):
+        kernel.call(devtab.show_console, kernel, STREAMS[2])
     for name, value in environment(options).items():
         kernel.set_env(name, value)
     ended = kernel.call(booting.boot, kernel, tree, dialect(options), file, report,

@@ -80,6 +80,11 @@ def test_the_profile_is_for_login_shells(nine):
     assert lines(nine("echo then")) == ["then"]
 
 
+def test_the_console_without_a_terminal_is_standard_error(nine):
+    done = nine("echo to the console >/dev/cons; cat /dev/cons; echo done")
+    assert (done.stdout, done.stderr) == (b"done\n", b"to the console\n")
+
+
 # Name spaces
 
 def test_the_name_space_is_what_the_tree_says(nine):
