@@ -30,6 +30,7 @@ class Dialect:
     name: str
     about: Callable[[str, str], str]  # (name, message): an error about a name
     stuck: str  # the message of a walk that fails behind its first name
+    fs_gs: int  # what these two selectors show as in registers
     pc: str  # how the text of a note shows the program counter
     noted_error: bool  # noted outside of a handler is an error, not the end
     keeps_notes: bool  # the child of rfork gets the notes that are pending
@@ -50,23 +51,23 @@ class Dialect:
 
 # fmt: off
 BELL: Final = Dialect(
-    "bell", about, EDOESNOTEXIST, "0x{:08x}", noted_error=False, keeps_notes=True, tos_size=72,
-    script_line=32, script_depth=1, script_words=blank_words, args_limit=100 * 4096,
+    "bell", about, EDOESNOTEXIST, 0x1B, "0x{:08x}", noted_error=False, keeps_notes=True,
+    tos_size=72, script_line=32, script_depth=1, script_words=blank_words, args_limit=100 * 4096,
     args_needed=False, bind_numbers=True, cexec_of_fd=False, pread_moves=True,
     fstat_by_path=False, quotes_names=False, pads=True, interrupts=False)
 LEGACY: Final = Dialect(
-    "9legacy", about, EDOESNOTEXIST, "0x{:08x}", noted_error=False, keeps_notes=True, tos_size=72,
-    script_line=32, script_depth=1, script_words=blank_words, args_limit=100 * 4096,
+    "9legacy", about, EDOESNOTEXIST, 0x1B, "0x{:08x}", noted_error=False, keeps_notes=True,
+    tos_size=72, script_line=32, script_depth=1, script_words=blank_words, args_limit=100 * 4096,
     args_needed=False, bind_numbers=True, cexec_of_fd=False, pread_moves=False,
     fstat_by_path=False, quotes_names=False, pads=True, interrupts=False)
 NINEFRONT: Final = Dialect(
-    "9front", about_last, ENONEXIST, "0x{:x}", noted_error=True, keeps_notes=False, tos_size=56,
-    script_line=256, script_depth=8, script_words=words, args_limit=15 << 20,
+    "9front", about_last, ENONEXIST, 0, "0x{:x}", noted_error=True, keeps_notes=False,
+    tos_size=56, script_line=256, script_depth=8, script_words=words, args_limit=15 << 20,
     args_needed=True, bind_numbers=False, cexec_of_fd=True, pread_moves=False,
     fstat_by_path=True, quotes_names=True, pads=False, interrupts=True)
 VX9: Final = Dialect(
-    "vx9", about, EDOESNOTEXIST, "0x{:08x}", noted_error=False, keeps_notes=True, tos_size=72,
-    script_line=256, script_depth=8, script_words=blank_words, args_limit=4 << 20,
+    "vx9", about, EDOESNOTEXIST, 0x1B, "0x{:08x}", noted_error=False, keeps_notes=True,
+    tos_size=72, script_line=256, script_depth=8, script_words=blank_words, args_limit=4 << 20,
     args_needed=True, bind_numbers=True, cexec_of_fd=False, pread_moves=False,
     fstat_by_path=False, quotes_names=False, pads=True, interrupts=True)
 # fmt: on

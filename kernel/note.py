@@ -110,7 +110,8 @@ def pack_ureg(p: Proc) -> bytes:
     """The registers of p as a Ureg."""
     eax, ecx, edx, ebx, esp, ebp, esi, edi, eip, eflags = p.cpu.get_regs()
     number, code = p.trap if p.call is None else (SYSCALL, 0)
-    return UREG.pack(edi, esi, ebp, 0, ebx, edx, ecx, eax, DS, DS, DS, DS, number, code,
+    fs = p.kernel.dialect.fs_gs
+    return UREG.pack(edi, esi, ebp, 0, ebx, edx, ecx, eax, fs, fs, DS, DS, number, code,
                      eip, CS, eflags | IF, esp, DS)
 
 
@@ -193,7 +194,8 @@ async def noted(p: Proc, how: int) -> None:
         await _suicide(p, "bad ureg in noted or call to noted when not notified")
     saved = block[4:]
     words = UREG.unpack(saved)
-    if words[15] != CS or any(words[i] != DS for i in (8, 9, 10, 11, 18)):
+    fs = p.kernel.dialect.fs_gs
+    if (*words[8:12], words[15], words[18]) != (fs, fs, DS, DS, CS, DS):
         await _suicide(p, "bad segment selector in noted")
     if how not in (Noted.CONT, Noted.RSTR, Noted.SAVE):
         kind = p.last_note.kind

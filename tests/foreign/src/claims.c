@@ -13,7 +13,8 @@ static int nargs;
 static int initialised[3] = { 1, 2, 3 };
 static char bss[3 * PAGE];
 static char note[256];
-static uint jump[6];
+static uint jump[6], frame[3], before;
+static char *message;
 static Ureg caught;
 static int notes;
 
@@ -42,6 +43,10 @@ handler(Ureg *u, char *text)
 	strcpy(note, text);
 	caught = *u;
 	notes++;
+	frame[0] = (uint)u;
+	frame[1] = (uint)text;
+	frame[2] = (uint)&u;		/* arguments begin behind the return address */
+	before = u->usp;
 	u->ax = 1;
 	u->usp = jump[0] + 4;	/* as after the return */
 	u->pc = jump[1];
@@ -127,6 +132,11 @@ faults(void)
 	say("note-pc-right", caught.pc > UTZERO && caught.pc < (uint)etext);
 	says("read-fault", nopc());
 	say("ureg-trap", caught.trap);
+	hex("ureg-selectors", caught.cs << 16 | caught.ss << 8 | caught.ds);
+	hex("ureg-fs-gs", caught.fs << 8 | caught.gs);
+	say("red-zone-and-ureg", before - frame[0]);
+	say("text-below-ureg", frame[0] - frame[1]);
+	say("arguments-below-text", frame[1] - frame[2]);
 	CATCH(*(volatile int *)0xffc = 1);
 	says("write-fault", nopc());
 	CATCH(*(volatile char *)(UTZERO + 32) = 1);
@@ -424,6 +434,15 @@ count(Ureg *u, char *text)
 	noted(NCONT);
 }
 
+/* one note at a time, the next when noted is called */
+static void
+later(Ureg *u, char *text)
+{
+	got++;
+	sleep(0);
+	noted(NCONT);
+}
+
 static void
 notesandsuch(void)
 {
@@ -452,12 +471,14 @@ notesandsuch(void)
 	waitfor(text, sizeof text);
 	if(strchr(text, 'S') != nil)
 		print("noted-outside Suicide\n");
-	sprint(name, "/proc/%d/note", getpid());
-	n = fork();
-	if(n == 0){
-		exits("child");
-	}
-	waitfor(text, sizeof text);
+	got = 0;
+	notify(later);
+	n = open((sprint(name, "/proc/%d/note", getpid()), name), OWRITE);
+	write(n, "first", 5);
+	write(n, "second", 6);
+	say("notes-one-by-one", got == 2);
+	close(n);
+	notify(nil);
 }
 
 static void
