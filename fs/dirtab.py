@@ -51,7 +51,6 @@ class DirtabServer(Refuser):
     """A server whose files are the Rows of ROWS."""
 
     ROWS: ClassVar[Sequence[Row]] = ()
-    TOP: ClassVar[int] = DMDIR | 0o555  # the mode of the root
 
     def __init__(self, eve: str = "none", now: Callable[[], int] = lambda: 0,
                  rows: Sequence[Row] | None = None) -> None:
@@ -59,7 +58,7 @@ class DirtabServer(Refuser):
         self.now = now  # seconds
         self.born = now()
         self._paths = 0
-        top = Row(f"#{self.dc}", self.TOP, rows=self.ROWS if rows is None else rows)
+        top = Row(f"#{self.dc}", DMDIR | 0o555, rows=self.ROWS if rows is None else rows)
         self.root = self._plant(top, None)
 
     def _plant(self, row: Row, parent: Node | None) -> Node:

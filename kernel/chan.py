@@ -215,8 +215,8 @@ class Chan(OpenFile):
             self._entries = None
         elif offset < 0:
             raise PlanError(ENEGOFF)
-        elif offset != self.offset:
-            raise PlanError(EDIRSEEK)
+        elif offset != self.offset and (self.union is None or len(self.union.mounts) < 2):
+            raise PlanError(EDIRSEEK)  # a union goes on where it was
         entries = self._entries
         if entries is None:
             entries = await self._list(p)
@@ -310,7 +310,7 @@ class Chan(OpenFile):
                 raise PlanError(f"{EBADCHAR}: {quote(change.name)}")
             check_name(change.name)
             if self.is_mount_point:
-                raise PlanError(EISMTPT)
+                raise PlanError(p.ns.dialect.about(self.path, EISMTPT))
         return self.server.wstat(self.fid, change)
 
     async def remove(self, p: Any) -> None:

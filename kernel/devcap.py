@@ -11,7 +11,7 @@ import hmac
 from collections.abc import Callable
 from typing import Any, Final
 
-from vx9.fs.dir import DMDIR, OREAD
+from vx9.fs.dir import OREAD
 from vx9.fs.dirtab import DirtabServer, Row
 from vx9.fs.errors import EBADARG, EPERM, ESHORT, ETOOBIG, PlanError
 from vx9.fs.server import Fid
@@ -27,7 +27,6 @@ class Cap(DirtabServer):
 
     dc = "¤"
     name = "cap"
-    TOP = DMDIR | 0o500
 
     def __init__(self, eve: str, now: Callable[[], int], ticks: Callable[[], int]) -> None:
         self._ticks = ticks  # nanoseconds

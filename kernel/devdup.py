@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from vx9.fs.dir import DMDIR, OCEXEC, ORCLOSE, ORDWR, OREAD, OTRUNC, OWRITE, QTDIR, Dir, Qid
-from vx9.fs.errors import EBADUSEFD, ENONEXIST, ENOTDIR, EPERM, PlanError
+from vx9.fs.dir import DMDIR, ORCLOSE, ORDWR, OREAD, OTRUNC, OWRITE, QTDIR, Dir, Qid
+from vx9.fs.errors import EBADUSEFD, EISDIR, ENONEXIST, ENOTDIR, EPERM, PlanError
 from vx9.fs.server import Fid, Refuser
 from vx9.kernel.chan import Chan, fd_line, mode_of
 
@@ -66,9 +66,11 @@ class Dup(Refuser):
         return c.ref()
 
     async def open(self, fid: Fid, mode: int) -> None:
-        """The folder and the ctl files, for reading."""
-        if mode & ~OCEXEC != OREAD:
+        """The folder for reading, the ctl files anyhow; but nothing can be written there."""
+        if mode & ORCLOSE:
             raise PlanError(EPERM)
+        if fid.aux is None and mode != OREAD:
+            raise PlanError(EISDIR)
         fid.omode = mode
 
     async def read(self, fid: Fid, count: int, offset: int) -> bytes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from vx9.fs import perm as rights
 from vx9.fs.dir import DMDIR, ORCLOSE, OREAD, OTRUNC, QTDIR, Dir, Qid, check_name
-from vx9.fs.errors import EISDIR, ENONEXIST, ENOTDIR, EPERM, ETOOBIG, PlanError
+from vx9.fs.errors import EBADARG, EISDIR, ENONEXIST, ENOTDIR, EPERM, ETOOBIG, PlanError
 from vx9.fs.server import Fid, Refuser
 from vx9.kernel.groups import MAX_VALUE, EnvGroup, EnvVar
 
@@ -66,7 +66,9 @@ class Env(Refuser):
         return Qid(variable.path, variable.vers & 0xFFFFFFFF, 0)
 
     async def attach(self, uid: str, spec: str) -> Fid:
-        """The folder."""
+        """The folder; c is the group of all."""
+        if spec not in ("", "c"):
+            raise PlanError(EBADARG)
         return Fid(Qid(0, 0, QTDIR), uid, -1, _Place(None, spec == "c"))
 
     async def walk(self, fid: Fid, names: Sequence[str]) -> tuple[Fid | None, list[Qid]]:
@@ -86,20 +88,26 @@ class Env(Refuser):
         return Fid(self._qid(group, variable), fid.uid, -1, place), qids
 
     async def open(self, fid: Fid, mode: int) -> None:
-        """Anybody may read and write, nobody execute."""
+        """By anybody; but what is of all, only the host owner changes."""
         if fid.aux.variable is None:
             if mode != OREAD:
                 raise PlanError(EPERM)
         else:
+            if mode != OREAD:
+                self._may_change(fid)
             variable = self._variable(fid)
-            rights.check(0o666, rights.OTHER, rights.rights_needed(mode))
             if mode & OTRUNC:
                 self._group(fid).assign(variable, b"")
             fid.aux.variable = variable
         fid.omode = mode
 
+    def _may_change(self, fid: Fid) -> None:
+        if fid.aux.common and fid.uid != self.eve:
+            raise PlanError(EPERM)
+
     async def create(self, fid: Fid, name: str, perm: int, mode: int) -> None:
         """A new variable; whatever perm, it gets 0666."""
+        self._may_change(fid)
         if fid.aux.variable is not None:
             raise PlanError(ENOTDIR)
         if perm & DMDIR:
@@ -120,6 +128,7 @@ class Env(Refuser):
         """Forget the variable."""
         if fid.aux.variable is None:
             raise PlanError(EPERM)
+        self._may_change(fid)
         self._group(fid).remove(self._variable(fid))
 
     async def read(self, fid: Fid, count: int, offset: int) -> bytes:
@@ -131,6 +140,8 @@ class Env(Refuser):
         if offset + len(data) > MAX_VALUE:
             raise PlanError(ETOOBIG)
         variable = self._variable(fid)
+        if not data:
+            return 0
         old = variable.value
         self._group(fid).assign(
             variable, old[:offset].ljust(offset, b"\0") + data + old[offset + len(data) :])

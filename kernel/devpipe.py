@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from vx9.fs import perm
 from vx9.fs.dir import DMDIR, OREAD, QTDIR, Dir, DirChange, Qid
-from vx9.fs.errors import EHUNGUP, EISDIR, ENONEXIST, ENOTDIR, EPERM, PlanError
+from vx9.fs.errors import EBADARG, EHUNGUP, ENONEXIST, ENOTDIR, EPERM, PlanError
 from vx9.fs.server import Fid, Refuser
 from vx9.kernel import note
 from vx9.kernel.account import Account
@@ -108,7 +108,7 @@ class Pipe(Refuser):
         pipe, end = fid.aux
         if end < 0:
             if mode != OREAD:
-                raise PlanError(EISDIR)
+                raise PlanError(EBADARG)
         else:
             if fid.uid != self.eve:  # whoever holds the pipe's folder made the pipe
                 perm.check(pipe.mode[end], perm.OWNER, perm.rights_needed(mode & 3))
@@ -197,7 +197,7 @@ class Pipe(Refuser):
             if q.closed or q.hungup:
                 _complain(p)
             block = data if len(data) <= ATOMIC else data[at:at + ATOMIC]
-            self._take(len(block) + BLOCK_COST)
+            self._take(len(block) + BLOCK_COST, p.fds.charged if p is not None else 0)
             q.blocks.append(block)
             q.size += len(block)
             q.more.wakeup()
@@ -234,7 +234,7 @@ class Pipe(Refuser):
                    _NAMES[end], self.eve, self.eve, self.eve, ord("|"), self.dev)
 
 
-def _uncounted(size: int) -> None:
+def _uncounted(size: int, own: int = 0) -> None:
     """A pipe of nobody's."""
 
 

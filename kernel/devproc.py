@@ -14,7 +14,6 @@ from vx9.fs import perm
 from vx9.fs.dir import DMDIR, OEXCL, OREAD, OWRITE, QTDIR, Dir, DirChange, Qid
 from vx9.fs.errors import (
     EBADARG,
-    EISDIR,
     ENONEXIST,
     ENOTDIR,
     EPERM,
@@ -122,7 +121,7 @@ class Devproc(Refuser):
         at: _Open = fid.aux
         if at.file is None:
             if mode != OREAD:
-                raise PlanError(EISDIR)
+                raise PlanError(EPERM)
         elif at.file is _TRACE:
             if mode != OREAD:
                 raise PlanError(EPERM)

@@ -232,7 +232,7 @@ class Segments(Refuser):
         """The segments, or the two files of one."""
         named, _ = fid.aux
         if named is None:
-            return [self._dir((each, "")) for each in self._named.values()]
+            return [self._dir((each, ""), DMDIR | 0o777) for each in self._named.values()]
         return [self._dir((named, file)) for file in _FILES]
 
     async def stat(self, fid: Fid) -> Dir:
@@ -253,11 +253,11 @@ class Segments(Refuser):
         if change.mode is not None:
             named.perm = change.mode & 0o777
 
-    def _dir(self, place: tuple[Named | None, str]) -> Dir:
+    def _dir(self, place: tuple[Named | None, str], folder: int = DMDIR | 0o555) -> Dir:
         named, file = place
         name = file or ("#g" if named is None else named.name)
         owner = self.eve if named is None else named.owner
-        mode = named.perm if named is not None and file else DMDIR | 0o777
+        mode = named.perm if named is not None and file else folder
         length = named.seg.size if named is not None and named.seg is not None \
             and file == "data" else 0
         return Dir(self._qid(place), mode, self.now(), self.born, length, name,

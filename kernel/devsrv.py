@@ -28,6 +28,7 @@ from vx9.fs.errors import (
     EBADFD,
     EBADUSEFD,
     EEXIST,
+    EISDIR,
     ENAMETOOLONG,
     ENODEV,
     ENONEXIST,
@@ -133,14 +134,14 @@ class Srv(Refuser):
     async def open(self, fid: Fid, mode: int) -> None:
         """The folder alone."""
         if mode != OREAD:
-            raise PlanError(EPERM)
+            raise PlanError(EPERM if mode & ORCLOSE else EISDIR)
         fid.omode = mode
 
     async def create(self, fid: Fid, name: str, perm: int, mode: int) -> None:
         """A name, for writing a descriptor's number to."""
         if fid.aux is not None:
             raise PlanError(ENOTDIR)
-        if perm & DMDIR or mode & ~ORCLOSE != OWRITE:
+        if perm & DMDIR or mode_of(mode) != OWRITE:
             raise PlanError(EPERM)
         self._check_name(name)
         if len(self.posts) >= ENTRIES:
@@ -182,9 +183,10 @@ class Srv(Refuser):
             await self._drop(self._alive(fid))
 
     async def remove(self, fid: Fid) -> None:
-        """By its owner or the host's."""
+        """By its owner or the host's; by anybody if all have all rights and it is not the host's."""
         post = self._alive(fid)
-        if fid.uid not in (post.owner, self.eve) or post.name == "boot":
+        anybodys = post.perm & 7 == 7 and post.owner != self.eve
+        if not (anybodys or fid.uid in (post.owner, self.eve)) or post.name == "boot":
             raise PlanError(EPERM)
         await self._drop(post)
 

@@ -24,7 +24,7 @@ def glenda_again(v):
 
 
 def test_the_folder(v):
-    assert v.stat("#¤").mode & 0o777 == 0o500
+    assert v.stat("#¤").mode & 0o777 == 0o555
     assert {n: (d.mode, chr(d.type)) for n, d in v.ls("#¤").items()} == {
         "capuse": (0o222, "¤"), "caphash": (0o200, "¤")}
     assert "#¤ cap" in v.get("/dev/drivers").decode().splitlines()

@@ -279,11 +279,26 @@ def test_env_names(v):
                 v.create("/env/d", mode, perm)
     with fails("'/env' permission denied"):
         v.open("/env", OWRITE)
-    with fails("'/env/fn#f' permission denied"):
-        v.open("/env/fn#f", 3)
+    v.close(v.open("/env/fn#f", 3))  # nobody asks
     c = v.create("/env/gone", OWRITE | ORCLOSE, 0o666)
     v.close(c)
     assert set(v.ls("/env")) == {"fn#f"}
+
+
+def test_env_of_all_is_the_host_owners(v, kernel):
+    v.put("#ec/setting", b"on", create=True)
+    v.p.user = "mallory"
+    assert v.get("#ec/setting") == b"on"
+    for act in (lambda: v.open("#ec/setting", OWRITE), lambda: v.remove("#ec/setting"),
+                lambda: v.create("#ec/new", OWRITE, 0o666)):
+        with pytest.raises(PlanError, match="permission denied$"):
+            act()
+    v.p.user = "glenda"
+    with fails("bad arg in system call"):
+        v.stat("#ejunk")
+    vers = v.stat("#ec/setting").qid.vers
+    v.put("#ec/setting", b"")
+    assert v.get("#ec/setting") == b"on" and v.stat("#ec/setting").qid.vers == vers
 
 
 def test_env_is_the_callers(v, kernel):
@@ -394,6 +409,33 @@ def test_srv_remove_on_close_and_rights(v):
     v.close(s)
     assert v.ls("/srv") == {}
     v.close(v.p.fds.remove(fd))
+
+
+def test_anybody_removes_what_is_for_all(v):
+    v.p.user = "trudy"
+    v.close(v.create("/srv/all", OWRITE | OTRUNC, 0o777))
+    v.close(v.create("/srv/most", OWRITE, 0o666))
+    v.p.user = "mallory"
+    with fails("permission denied"):
+        v.remove("/srv/most")
+    v.remove("/srv/all")
+    v.p.user = "glenda"
+    v.close(v.create("/srv/all", OWRITE, 0o777))
+    v.p.user = "mallory"
+    with fails("permission denied"):
+        v.remove("/srv/all")
+    v.p.user = "glenda"
+
+
+def test_folders_of_devices_open_for_reading_alone(v):
+    for sharp, text in (("#s", "file is a directory"), ("#d", "file is a directory"),
+                        ("#|", "bad arg in system call"), ("#e", "permission denied"),
+                        ("#c", "permission denied"), ("#/", "permission denied"),
+                        ("#p", "permission denied"), ("#g", "file is a directory"),
+                        ("#¤", "bad arg in system call")):
+        with fails(text):
+            v.open(sharp, OWRITE)
+        v.close(v.open(sharp, OREAD))
 
 
 def test_srv_lists_the_newest_first(v):

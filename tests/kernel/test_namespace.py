@@ -615,7 +615,7 @@ def test_wstat(w):
     for name in ("a/b", "a\x01", "..", "."):
         with pytest.raises(PlanError, match="bad character in file name"):
             w.wstat("/n/y", DirChange(name=name))
-    with fails("is a mount point"):
+    with fails("'/n' is a mount point"):
         w.wstat("/n", DirChange(name="z"))
     with fails("file already exists"):
         w.wstat("/n/y", DirChange(name="run"))
