@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from vx9.kernel.proc import Proc
     from vx9.vxcore import MemoryObject
 
+LITTLE: Final = 256 << 10  # bytes of objects that anybody should have
+RESERVE: Final = 16  # for these, one part of so many
+LARGE: Final = 1 << 62
 COUNT_EVERY_NS: Final = 20_000_000
 COUNT_COST: Final = 20  # counting takes at most one part of so many of the time
 
@@ -31,15 +34,19 @@ class Account:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.met: set[str] = set()
-        self.used = 0  # by kernel objects
-        self.pages = 0  # by guests' pages, when last counted
+        self.used = 0
 
-    def take(self, size: int) -> None:
-        """Count size bytes more (or, below 0, less).  Raises PlanError(ENOMEM)."""
+    def take(self, size: int, own: int = LARGE) -> None:
+        """Count size bytes more (or, below 0, less) for one that has own already.
+
+        Objects may take half of the memory; a little more is for those that have little, so
+        that others go on beside one that takes all.  Raises PlanError(ENOMEM).
+        """
         most = self.limits.total_memory
-        if size > 0 and most is not None and self.used + self.pages + size > most:
-            self.met.add("total-memory")
-            raise PlanError(ENOMEM)
+        if size > 0 and most is not None and self.used + size > most // 2:
+            if own + size > LITTLE or self.used + size > most // 2 + most // RESERVE:
+                self.met.add("total-memory")
+                raise PlanError(ENOMEM)
         self.used += size
 
     def give(self, size: int) -> None:
@@ -65,26 +72,35 @@ class Watch:
             self.account.met.add("cpu-time")
             for other in list(self.kernel.procs.values()):
                 other.kill()
+        self.look()
+
+    def look(self) -> None:
+        """There may be more pages in use: count them, now and then."""
         now = self.kernel.host.monotonic_ns()
-        if now >= self._next_ns and limits.total_memory is not None:
-            self.check_memory(limits.total_memory)
+        most = self.account.limits.total_memory
+        if now >= self._next_ns and most is not None:
+            self.check_memory(most)
             took = self.kernel.host.monotonic_ns() - now
             self._next_ns = now + max(COUNT_EVERY_NS, took * COUNT_COST)
 
     def check_memory(self, most: int) -> None:
         """Count pages; end the largest processes when there are too many."""
-        account = self.account
-        if account.used + self._at_most() <= most:
-            account.pages = 0
+        used = self.account.used
+        if used + self._at_most() <= most:
             return
-        account.pages = sum(obj.used() for obj in self._objects(self.kernel.procs.values()))
-        if account.used + account.pages <= most:
+        procs = [p for p in self.kernel.procs.values() if p.space is not None]
+        dying = [p for p in procs if p.killed and not p.dead]
+        pages = sum(obj.used() for obj in self._objects(procs))
+        pages -= sum(obj.used() for obj in self._objects(dying))  # soon
+        if used + pages <= most:
             return
-        account.met.add("total-memory")
-        largest = max((p for p in self.kernel.procs.values() if p.space is not None and not p.killed),
-                      key=_private, default=None)
-        if largest is not None:
-            kill_big(self.kernel, largest)
+        self.account.met.add("total-memory")
+        for p in sorted(set(procs).difference(dying), key=_private, reverse=True):
+            if not p.killed:
+                pages -= _private(p)
+                kill_big(self.kernel, p)
+            if used + pages <= most:
+                return
 
     def _at_most(self) -> int:
         """More than the pages in use can be, quickly."""

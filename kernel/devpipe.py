@@ -80,8 +80,8 @@ class Pipe(Refuser):
         root = await self.attach(uid, "")
         pipe = root.aux[0]
         pipe.opens = [1, 1]
-        return (Fid(self._qid(pipe, 0), uid, 2, (pipe, 0)),
-                Fid(self._qid(pipe, 1), uid, 2, (pipe, 1)))
+        return (Fid(self._qid(pipe, 0), uid, 2, (pipe, 0), iounit=ATOMIC),
+                Fid(self._qid(pipe, 1), uid, 2, (pipe, 1), iounit=ATOMIC))
 
     async def walk(self, fid: Fid, names: Sequence[str]) -> tuple[Fid | None, list[Qid]]:
         """To data and data1."""
@@ -115,6 +115,7 @@ class Pipe(Refuser):
             if pipe.opens == [0, 0]:
                 pipe.queues = (_Queue(), _Queue())
             pipe.opens[end] += 1
+            fid.iounit = ATOMIC
         fid.omode = mode
 
     async def clunk(self, fid: Fid) -> None:

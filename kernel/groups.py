@@ -73,7 +73,7 @@ class FdGroup:
     def _charge(self, c: Chan) -> None:
         if self.account is not None:
             cost = FD_COST + len(c.path)
-            self.account.take(cost)
+            self.account.take(cost, self.charged)
             self.charged += cost
 
     def _give(self, c: Chan) -> None:
@@ -125,7 +125,7 @@ class FdGroup:
         """A table of the same files, made in one step."""
         new = self.empty()
         if self.account is not None:
-            self.account.take(self.charged)
+            self.account.take(self.charged, 0)
             new.charged = self.charged
         new.chans = list(self.chans)
         new._free = self._free
@@ -244,7 +244,7 @@ class EnvGroup:
         if more > 0 and self.size + more > MAX_ENV:
             raise PlanError(ETOOBIG)
         if self.account is not None:
-            self.account.take(more)
+            self.account.take(more, self.size)
         self.size += more
 
     def leave(self) -> None:

@@ -78,9 +78,13 @@ class Namespace(Walker):
             for head in table.values():
                 head.refs += 1
         other._count = self._count
-        other._charge(COPY_COST * self._count)
+        other._charge(self.copy_cost())
         other._next_id = self._next_id
         return other
+
+    def copy_cost(self) -> int:
+        """Bytes of the host that a copy is reckoned to take."""
+        return COPY_COST * self._count
 
     def empty(self) -> Namespace:
         """A name space without mounts (RFCNAMEG)."""
@@ -106,7 +110,7 @@ class Namespace(Walker):
     def _charge(self, size: int) -> None:
         if self.account is not None:
             size = max(size, -self._charged)
-            self.account.take(size)
+            self.account.take(size, self._charged)
             self._charged += size
 
     def has_mounts_on(self, server: FileServer) -> bool:

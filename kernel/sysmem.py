@@ -29,7 +29,9 @@ def _space(p: Proc) -> Space:
 def _grow(p: Proc, call: Callable[..., int], *args: object) -> int:
     """Ask for memory; that a limit was met is remembered, for the host's user to be told."""
     try:
-        return call(*args)
+        result = call(*args)
+        p.kernel.watch.look()
+        return result
     except PlanError as error:
         if str(error) in (ENOVMEM, ESOVERLAP):
             p.kernel.limits_met.add("memory")

@@ -46,9 +46,19 @@ def _check_flags(flags: int) -> None:
         raise PlanError(EBADARG)
 
 
+def _check_room(p: Proc, flags: int) -> None:
+    """Raise PlanError when there is no memory for the groups that flags want copied."""
+    need = (p.fds.charged if flags & RFFDG else 0) + (p.env.size if flags & RFENVG else 0)
+    need += p.ns.copy_cost() if flags & RFNAMEG else 0
+    account = p.kernel.account
+    account.take(need, 0)
+    account.give(need)
+
+
 async def sys_rfork(p: Proc, flags: int) -> int:
     """fork(2)."""
     _check_flags(flags)
+    _check_room(p, flags)
     if flags & RFPROC:
         return _fork(p, flags)
     await _regroup(p, flags)

@@ -8,6 +8,7 @@ import json
 import re
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 from vx9.vxcore import Cpu, Trap, TrapKind, _core, harden
@@ -128,9 +129,23 @@ def look(guard: Guard, case: object = None, cpu: Cpu | None = None) -> str:
 
 def main() -> None:
     """Run everything, from the given number on."""
+    all_of(everything())
+
+
+def boundary() -> None:
+    """The scenarios of calls.py and resources.py, whose guests' programs are in a third argument."""
+    from . import world
+    from .calls import scenarios as calls
+    from .resources import scenarios as resources
+
+    world.PROGRAMS = Path(sys.argv[3])
+    all_of([*calls(), *resources()])
+
+
+def all_of(every: Sequence[Case | Scenario]) -> None:
+    """Run them, from the given number on."""
     guard = Guard(Path(sys.argv[1]), maps())
     first = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    every = everything()
     room = Room()
     last = ""
     for number, case in enumerate(every[first:], first):

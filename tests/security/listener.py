@@ -70,12 +70,12 @@ def listen(command: list[str], said: Said) -> int | None:
 
 
 def run_all(python: list[str], probe: Path, count: int, what: str = "main",
-            deaths: int = 20) -> Said:
+            deaths: int = 20, more: tuple[object, ...] = ()) -> Said:
     """All cases, of which so many may end their process."""
     said = Said()
     first: int | None = 0
     while first is not None and first < count:
-        last = listen([*python, *child(probe, first, what=what)], said)
+        last = listen([*python, *child(probe, first, *more, what=what)], said)
         first = None if last is None else last + 1
         assert len(said.died) <= deaths, said.died
     return said

@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vx9.vxcore import EXEC, READ, WRITE, CoreError, Cpu, Memory, MemoryObject, TrapKind, _core
 
@@ -33,8 +33,13 @@ class Scenario(NamedTuple):
 
 def scenarios() -> list[Scenario]:
     """All, in the order of this file."""
+    return scenarios_of(globals())
+
+
+def scenarios_of(module: dict[str, Any]) -> list[Scenario]:
+    """Those of a module's functions that are named after an ID."""
     found = []
-    for name, function in globals().items():
+    for name, function in module.items():
         first, _, rest = name.partition("_")
         if first.isupper() and rest.isdigit():
             id_ = f"{first}-{rest}"

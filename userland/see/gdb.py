@@ -75,6 +75,7 @@ class Stub:
         self.kernel: Kernel
         self.cs: capstone.Cs
         self.connected = False
+        self.begun = False  # there has been a program
         self.attached = False  # to a process that was running already
         self.views: dict[Proc, View] = {}  # the group, the first process first
         self.breakpoints: set[int] = set()
@@ -96,7 +97,7 @@ class Stub:
 
     def ran(self, p: Proc) -> None:
         """A new program; the very first waits for gdb at its first instruction."""
-        first = not self.views and not self.connected
+        first, self.begun = not self.begun, True
         self.views[p] = View(p)
         if first or self.connected:
             self._say(Stop(p, SIGTRAP))

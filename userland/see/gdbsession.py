@@ -104,6 +104,7 @@ class Session:
     async def talk(self) -> None:
         """Until gdb goes."""
         stub = self.stub
+        await stub.news.sleep(lambda: stub.begun or self.gone)
         await stub.quiet()
         while True:
             await stub.news.sleep(lambda: self.requests or self.gone)

@@ -48,6 +48,7 @@ main(int argc, char **argv)
 		for(i = 0; i < n; i++)
 			spin(100000);
 	}else if(strcmp(what, "forever") == 0){
+		print("running\n");
 		for(;;)
 			spin(1000);
 	}else if(strcmp(what, "calls") == 0){

@@ -4,7 +4,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -115,7 +114,7 @@ def test_stepping_is_what_running_is(debug):
 def test_ctrl_c_and_detach(debug):
     d = debug("forever")
     gdb = d.start("continue", "info registers eip", "stepi", "detach")
-    time.sleep(0.7)
+    assert d.run.stdout.readline() == "running\n"
     gdb.send_signal(signal.SIGINT)
     said = d.said()
     assert "SIGINT" in said and "detached" in said, said
