@@ -288,7 +288,7 @@ class Kernel:
         near, far = await self.pipes.pair(uid)
         ends = (Chan(self.pipes, near, "#|/data"), Chan(self.pipes, far, "#|/data1"))
         for c in ends:
-            c.mode = ORDWR
+            c.mode, c.iounit = ORDWR, c.fid.iounit
         return ends
 
     async def mount_server(self, p: Proc, c: Chan, auth: Chan | None) -> FileServer:

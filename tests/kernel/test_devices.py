@@ -336,6 +336,15 @@ def test_dup(v, kernel):
         v.open(f"/fd/{fd}", OREAD)
 
 
+def test_the_most_that_a_pipe_takes_at_once(v, kernel):
+    ends = kernel.call(kernel.pipe, "glenda")
+    c = v.open("#|/data", ORDWR)
+    for end in (*ends, c):
+        fd = v.p.fds.install(end)
+        assert v.get(f"#d/{fd}ctl").split()[7] == b"65536"
+        v.close(v.p.fds.remove(fd))
+
+
 def test_dup_checks_the_mode(v):
     fd = v.p.fds.install(v.open("/dev/null", OREAD))
     for mode in (OWRITE, ORDWR, OREAD | OTRUNC):
