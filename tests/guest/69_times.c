@@ -41,6 +41,12 @@ use(int which, long ms)
     return t[which];
 }
 
+static ulong
+now(void)
+{
+    return *(volatile ulong *)&_tos->clock;
+}
+
 void
 main(int argc, char **argv)
 {
@@ -54,10 +60,10 @@ main(int argc, char **argv)
     times(t);
     print("user %d, the same in status %d\n", t[0] >= before,
           status(User) >= before && status(User) < before + 2000);
-    clock = _tos->clock;
-    while (*(volatile ulong *)&_tos->clock == clock && sink++ < 2000000000)
+    clock = now();
+    while (now() == clock && sink++ < 2000000000)
         ; /* it goes on while one computes */
-    print("_tos %d\n", _tos->clock > clock && _tos->clock <= status(User));
+    print("_tos %d\n", now() > clock && now() <= status(User));
     before = use(System, 40);
     print("system %d %d\n", before >= 40, status(System) >= before);
     print("real %d\n", status(Real) >= status(User) + status(System) - 20);
