@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Awaitable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from vx9.fs.dir import OCEXEC, OEXEC, ORDWR, OREAD, OWRITE, QTDIR, Dir, DirChange, check_name
 from vx9.fs.errors import (
@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 OFFMAX: Final = 0x7FFFFFFFFFFFFFFF
 BAD_CHARS: Final = re.compile(r"[\x00-\x1f\x7f]").search  # in names that guests give
+_T = TypeVar("_T")
 _LETTERS: Final = {OREAD: "r ", OWRITE: "w ", ORDWR: "rw"}
 
 
@@ -319,6 +320,15 @@ class Chan(OpenFile):
             raise PlanError(EISMTPT)
         self.fid.proc = p
         await self.server.remove(self.fid)
+
+
+async def hold(c: Chan, work: Awaitable[_T]) -> _T:
+    """Await work on c, which others may close meanwhile."""
+    c.refs += 1
+    try:
+        return await work
+    finally:
+        await c.close()
 
 
 async def clunk(server: FileServer, fid: Fid) -> None:

@@ -9,6 +9,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from vx9.fs.errors import PlanError
+from vx9.kernel.chan import hold
 
 if TYPE_CHECKING:
     from vx9.kernel.proc import Proc
@@ -21,7 +22,8 @@ async def pprint(p: Proc, text: str) -> None:
     """Print a line, if anybody can read it."""
     line = f"{p.name} {p.pid}: {text}\n".encode("utf-8", "surrogateescape")
     try:
-        await p.fds.get(2).write(p, line)
+        c = p.fds.get(2)
+        await hold(c, c.write(p, line))
     except PlanError as error:
         log.debug("process %d: %s (%s)", p.pid, text, error)
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from vx9.fs.dir import OCEXEC, OEXCL, ORCLOSE, ORDWR, OTRUNC, Dir, unpack_change
 from vx9.fs.errors import (
@@ -24,7 +23,7 @@ from vx9.fs.errors import (
     PlanError,
     quote,
 )
-from vx9.kernel.chan import BAD_CHARS, Chan
+from vx9.kernel.chan import BAD_CHARS, Chan, hold
 from vx9.kernel.pprint import many_fds
 from vx9.kernel.usermem import OddAddress
 
@@ -36,7 +35,6 @@ VERSION_MAX: Final = 256  # bytes of the version that fversion asks for
 WRITE_PIECE: Final = 1 << 20  # a longer write goes to the server in pieces
 STAT_MAX: Final = 2 + 0xFFFF
 _U32: Final = 0xFFFFFFFF
-_T = TypeVar("_T")
 
 
 async def _install(p: Proc, c: Chan) -> int:
@@ -52,15 +50,6 @@ async def _install(p: Proc, c: Chan) -> int:
         c.cexec = False
         p.fds.cexec.add(fd)
     return fd
-
-
-async def hold(c: Chan, work: Awaitable[_T]) -> _T:
-    """Await work on c, which others may close meanwhile."""
-    c.refs += 1
-    try:
-        return await work
-    finally:
-        await c.close()
 
 
 def _open_mode(mode: int, flags: int) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from vx9.fs.dir import U32, Dir
 from vx9.fs.errors import EBADARG, EOLDFSTAT, EOLDFWSTAT, EOLDSTAT, EOLDWSTAT, PlanError
 from vx9.kernel import sysfile
+from vx9.kernel.chan import hold
 
 if TYPE_CHECKING:
     from vx9.kernel.proc import Proc
@@ -33,7 +34,7 @@ async def sys__write(p: Proc, fd: int, buf: int, n: int) -> int:
 async def sys_oseek(p: Proc, fd: int, offset: int, whence: int) -> int:
     """seek(2) of old: the result is the new offset."""
     c = p.fds.get(fd)
-    return await sysfile.hold(c, c.seek(p, offset, whence))
+    return await hold(c, c.seek(p, offset, whence))
 
 
 def _pack_old(d: Dir, failure: str) -> bytes:
@@ -60,7 +61,7 @@ async def sys__fstat(p: Proc, fd: int, buf: int) -> int:
     """stat(2) of old: 116 bytes."""
     p.mem.check(buf, STAT.size, True)
     c = p.fds.get(fd)
-    d = await sysfile.hold(c, c.stat(p))
+    d = await hold(c, c.stat(p))
     d.name = c.name
     p.mem.write(buf, _pack_old(d, EOLDFSTAT))
     return 0
