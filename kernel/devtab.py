@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from vx9.fs.dir import DMDIR, ORDWR, OREAD, OWRITE
 from vx9.fs.errors import ENONEXIST, PlanError
 from vx9.fs.overlay import Overlay
+from vx9.fs.hostfs import HostFS
+from vx9.fs.overlay import Overlay
 from vx9.fs.ramfs import RamFS
 from vx9.fs.server import FileServer
 from vx9.kernel import note
@@ -148,15 +150,22 @@ def adopt(kernel: Kernel, server: FileServer) -> str:
     return device.adopt(server)
 
 
-async def bind_host(kernel: Kernel, host_dir: str, guest_dir: str, rw: bool) -> None:
+async def bind_host(kernel: Kernel, host_dir: str, guest_dir: str, rw: bool,
+                    mem: bool = False) -> None:
     """Let guests see a folder or file of the host at guest_dir.
 
+    With mem, guests may change a folder, and the changes are kept in memory above it.
     Raises PlanError when one is not there, or guest_dir cannot be made.
     """
     boot, device = kernel.boot, kernel.devices["U"]
     assert isinstance(device, Host)
-    sharp = device.grant(host_dir, rw, kernel.user)
-    create = MCREATE if rw else 0
+    if mem:
+        account = kernel.account
+        above = RamFS(kernel.user, kernel.clock.seconds, account.limits.ram, charge=account.take)
+        sharp = device.adopt(Overlay(HostFS(host_dir, False, kernel.user), above))
+    else:
+        sharp = device.grant(host_dir, rw, kernel.user)
+    create = MCREATE if rw or mem else 0
     if guest_dir == "/":
         # Its own folders come first; the devices are bound over those of their names.
         await boot.ns.bind(boot, sharp, "/", MBEFORE | create)

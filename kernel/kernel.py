@@ -375,9 +375,12 @@ class Kernel:
         """bind(2) in the first name space."""
         self.call(self.boot.ns.bind, self.boot, new, old, flag)
 
-    def bind_host(self, host_dir: str, guest_dir: str, rw: bool = False) -> None:
-        """Let guests see a folder or file of the host at guest_dir.  Raises PlanError."""
-        self.call(devtab.bind_host, self, host_dir, guest_dir, rw)
+    def bind_host(self, host_dir: str, guest_dir: str, rw: bool = False, mem: bool = False) -> None:
+        """Let guests see a folder or file of the host at guest_dir.  Raises PlanError.
+
+        They may change it with rw; with mem, a folder's changes are kept in memory above it.
+        """
+        self.call(devtab.bind_host, self, host_dir, guest_dir, rw, mem)
 
 
 __all__ = ["ExitStatus", "Handle", "Kernel", "Limits", "exit_status", "make_env"]

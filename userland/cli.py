@@ -69,8 +69,9 @@ def common_options(parser: argparse.ArgumentParser, start: Common) -> None:
     def add(name: str, **more: Any) -> None:
         parser.add_argument(name, default=argparse.SUPPRESS, **more)
 
-    add("--bind", action=Gather, const=start.bind, metavar="HOST[:GUEST][:ro|rw]",
-        help="give a host folder, at the same path or at GUEST; read-only unless :rw")
+    add("--bind", action=Gather, const=start.bind, metavar="HOST[:GUEST][:ro|rw|mem]",
+        help="give a host folder, at the same path or at GUEST; read-only unless :rw, or :mem "
+             "(changes are kept in memory)")
     add("--root", metavar="DIR",
         help="a host folder, such as a Plan 9 tree, is the guest's / and its rc the shell")
     add("--dialect", choices=("auto", "bell", "9legacy", "9front"),

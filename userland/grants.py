@@ -33,6 +33,7 @@ class Grant:
     guest: str
     host: str
     rw: bool = False
+    mem: bool = False  # changes are kept in memory
 
     def covers(self, path: str) -> bool:
         """Whether the guest path lies in what is granted."""
@@ -40,22 +41,24 @@ class Grant:
 
 
 def parse_bind(text: str) -> Grant:
-    """A --bind argument: HOST[:GUEST][:ro|rw]."""
+    """A --bind argument: HOST[:GUEST][:ro|rw|mem]."""
     parts = text.split(":")
-    rw = False
-    if len(parts) > 1 and parts[-1] in ("ro", "rw"):
-        rw = parts.pop() == "rw"
+    how = "ro"
+    if len(parts) > 1 and parts[-1] in ("ro", "rw", "mem"):
+        how = parts.pop()
     if len(parts) > 2 or not all(parts):
-        raise Refusal(f"--bind {text}: not of the form HOST[:GUEST][:ro|rw]")
+        raise Refusal(f"--bind {text}: not of the form HOST[:GUEST][:ro|rw|mem]")
     host = os.path.abspath(os.path.expanduser(parts[0]))
     if not os.path.exists(host):
         raise Refusal(f"--bind {text}: {parts[0]} does not exist on the host; make it or name another")
     if not (os.path.isdir(host) or os.path.isfile(host)):
         raise Refusal(f"--bind {text}: {parts[0]} is neither a folder nor a plain file")
+    if how == "mem" and not os.path.isdir(host):
+        raise Refusal(f"--bind {text}: {parts[0]} is not a folder; only those take :mem")
     guest = parts[1] if len(parts) == 2 else host
     if not guest.startswith("/"):
         raise Refusal(f"--bind {text}: the guest's name must begin with /; write {parts[0]}:/{guest}")
-    return Grant(os.path.normpath(guest), host, rw)
+    return Grant(os.path.normpath(guest), host, how == "rw", how == "mem")
 
 
 def usable_cwd(cwd: str) -> bool:
@@ -135,7 +138,7 @@ def merge(grants: Iterable[Grant]) -> list[Grant]:
         if outer:
             nearest = outer[-1]
             there = os.path.normpath(os.path.join(nearest.host, os.path.relpath(grant.guest, nearest.guest)))
-            if there == grant.host and nearest.rw == grant.rw:
+            if there == grant.host and (nearest.rw, nearest.mem) == (grant.rw, grant.mem):
                 continue
         kept.append(grant)
     return kept

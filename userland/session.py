@@ -89,7 +89,7 @@ def kernel(options: argparse.Namespace, extra: Sequence[Grant] = (),
                 rooted.boot(running, options, root, file)
             for grant in wanted:
                 try:
-                    running.bind_host(grant.host, grant.guest, grant.rw)
+                    running.bind_host(grant.host, grant.guest, grant.rw, grant.mem)
                 except PlanError as error:
                     raise Refusal(f"{grant.host}: cannot be bound at {grant.guest}: {error}; "
                                   "bind it elsewhere with --bind HOST:GUEST") from None

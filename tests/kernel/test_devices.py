@@ -484,6 +484,15 @@ def test_host_folders_for_writing(v, kernel, folder):
     assert not (folder / "new").exists()
 
 
+def test_host_folders_whose_changes_are_kept_in_memory(v, kernel, folder):
+    kernel.bind_host(str(folder), str(folder), mem=True)
+    v.put(f"{folder}/sub/new", b"from the guest", create=True)
+    v.put(f"{folder}/f", b"changed")
+    v.remove(f"{folder}/sub/new")
+    assert v.get(f"{folder}/f") == b"changed" and (folder / "f").read_bytes() == b"host"
+    assert {p.name for p in folder.rglob("*")} == {"f", "sub"}
+
+
 def test_one_host_file(v, kernel, folder):
     kernel.bind_host(str(folder / "f"), "/tmp/deep/prog")
     assert v.get("/tmp/deep/prog") == b"host"

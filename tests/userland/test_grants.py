@@ -17,6 +17,7 @@ def test_bind_forms(tmp_path):
     assert grants.parse_bind(f"{folder}:/n/x/") == Grant("/n/x", folder, False)
     assert grants.parse_bind(f"{folder}:/n/x:ro") == Grant("/n/x", folder, False)
     assert grants.parse_bind(f"{folder}:/n/x:rw") == Grant("/n/x", folder, True)
+    assert grants.parse_bind(f"{folder}:mem") == Grant(folder, folder, False, True)
 
 
 def test_bind_is_relative_to_the_current_folder(tmp_path, monkeypatch):
@@ -28,6 +29,7 @@ def test_bind_is_relative_to_the_current_folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("text", "says"), [
     ("", "not of the form"), (":/x", "not of the form"), ("/a:/b:/c", "not of the form"),
     ("/no/such/folder", "does not exist"), ("/tmp:n/x", "must begin with /"), ("/dev/null", "neither"),
+    (f"{__file__}:mem", "only those"),
 ])
 def test_wrong_binds_name_the_remedy(text, says):
     with pytest.raises(Refusal, match=says):
