@@ -20,12 +20,12 @@ KEPT: Final = DMAPPEND | DMEXCL | DMTMP  # mode bits that only we remember
 
 
 class Attributes:
-    """The rules of one server; me is the name that the host user uid has among guests."""
+    """The rules of one server; me is the name of the host user uid, and of its group, to guests."""
 
     def __init__(self, uid: int, me: str | None) -> None:
         self.bits: dict[int, int] = {}  # KEPT bits by qid.path
         self._users: dict[int, str] = {} if me is None else {uid: me}
-        self._groups: dict[int, str] = {}
+        self._groups: dict[int, str] = {} if me is None else {os.getegid(): me}
         self._devs: dict[int, int] = {}
         self._wide: dict[tuple[int, int], int] = {}
 

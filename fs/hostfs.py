@@ -62,7 +62,7 @@ _HOW: Final = (os.O_RDONLY, os.O_WRONLY, os.O_RDWR, os.O_RDONLY)
 class HostFS(Refuser):
     """The host folder (or regular file) root; rw lets it be changed.
 
-    me is the name that the host user has among guests; without it, the host's own.
+    me is the name that the host user, and its group, has among guests; without it, the host's own.
     Raises PlanError when root is not there or is something else.
     """
 

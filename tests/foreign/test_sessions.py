@@ -199,6 +199,12 @@ def test_names_are_the_hosts(nine):
     assert b"does not exist" in done.stderr
 
 
+def test_the_hosts_user_and_group_are_the_guests(nine):
+    record = nine("cat /usr/glenda >/tmp/dir; cat /tmp/dir").stdout
+    owner = b"\x06\0glenda"
+    assert owner * 3 in record and b"root" not in record
+
+
 @pytest.mark.parametrize("target", [
     "/etc/passwd", "../../../../../../../../etc/passwd", "../../outside", "/proc/self/root/etc/passwd",
     "{outside}", "/dev/null", "{root}/../outside"])
