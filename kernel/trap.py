@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SYSCALL: Final = 64  # trap number of INT 0x40 in a Ureg
 CLOCK: Final = (32, 0)  # trap number and error code of the end of a quantum
+SSE_FLAGS: Final = 0x3F  # of MXCSR: the exceptions, as in the x87's status
 _PAGE_FAULT: Final = 14
 _USER, _WRITE = 4, 2  # bits of a page fault's error code
 
@@ -50,7 +51,8 @@ def describe(trap: Trap, cpu: Cpu) -> tuple[str, int, int]:
         status = struct.unpack_from("<H", cpu.fpu, 2)[0]
         return _fp_text(status, trap.address or cpu.eip), 16, 0
     if kind == TrapKind.SIMD:
-        return _fp_text(struct.unpack_from("<I", cpu.fpu, 24)[0], cpu.eip), 19, 0
+        flags = struct.unpack_from("<I", cpu.fpu, 24)[0] & SSE_FLAGS
+        return _fp_text(flags, cpu.eip), 19, 0
     if kind == TrapKind.INT:  # any vector but the system call's
         return "sys: trap: general protection violation", 13, trap.number * 8 + 2
     text, number = _SIMPLE[kind]
