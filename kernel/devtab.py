@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from vx9.fs.dir import DMDIR, ORDWR, OREAD, OWRITE
 from vx9.fs.errors import ENONEXIST, PlanError
-from vx9.fs.overlay import Overlay
 from vx9.fs.hostfs import HostFS
 from vx9.fs.overlay import Overlay
 from vx9.fs.ramfs import RamFS
