@@ -27,9 +27,9 @@ from vx9.fs.errors import (
     PlanError,
 )
 from vx9.fs.server import FileServer
-from vx9.kernel.chan import Chan, mode_of, open_chan
 from vx9.kernel.account import Account
-from vx9.kernel.waitrec import quote_arg
+from vx9.kernel.chan import Chan, mode_of, open_chan
+from vx9.kernel.nslines import lines
 from vx9.kernel.walk import Caller, Mount, MountHead, Name, Stuck, Walker
 
 # fmt: off
@@ -44,7 +44,6 @@ MOUNTMAX: Final = 4096  # mounts in one name space without limits of its own
 MOUNT_COST, COPY_COST = 1024, 128  # bytes of the host that a mount, and a copy, is reckoned to take
 
 _OPENFLAGS: Final = OTRUNC | OCEXEC | ORCLOSE
-_LETTERS: Final = (("a", MAFTER), ("b", MBEFORE), ("c", MCREATE), ("C", MCACHE))
 
 
 class Namespace(Walker):
@@ -338,24 +337,22 @@ class Namespace(Walker):
 
     async def unmount(self, p: Caller, new: str | None, old: str) -> None:
         """unmount(2): take new, or all when it is None, off old."""
-        source = None
-        if new is not None:
-            # Opening is what leads to the real Chan behind /srv/x or /fd/0.
-            source = await self.open(p, new, OREAD)
+        n = Name(old)
         try:
-            n = Name(old)
-            try:
-                on = await self._find(p, n)
-            except PlanError as error:
-                raise n.blame(error, self.dialect) from None
-            try:
-                dropped = self._uncover(on, source)
-            finally:
-                await on.close()
-            await dropped.release()
+            on = await self._find(p, n)
+        except PlanError as error:
+            raise n.blame(error, self.dialect) from None
+        source = None
+        try:
+            if new is not None:
+                # Opening is what leads to the real Chan behind /srv/x or /fd/0.
+                source = await self.open(p, new, OREAD)
+            dropped = self._uncover(on, source)
         finally:
+            await on.close()
             if source is not None:
                 await source.close()
+        await dropped.release()
 
     def _uncover(self, on: Chan, source: Chan | None) -> MountHead:
         """Change the table; the head that was replaced."""
@@ -376,23 +373,12 @@ class Namespace(Walker):
         return head
 
     def listing(self, p: Caller) -> list[str]:
-        """What /proc/n/ns shows: the mounts from the oldest on, then the current directory."""
+        """What /proc/n/ns shows."""
         mounts = [(m.id, head.frm, m) for table in self._tables.values()
                   for head in table.values() for m in head.mounts]
-        lines = []
-        show = quote_arg if self.dialect.quotes_names else str
-        posted = getattr(self.devtab.get("s"), "name_of", lambda c: None)
-        for _, frm, m in sorted(mounts, key=lambda row: row[0]):
-            flags = "".join(c for c, bit in _LETTERS if m.flag & bit)
-            flags = flags and "-" + flags
-            if m.to.mchan is None:
-                lines.append(f"bind {flags} {show(m.to.path)} {show(frm.path)}\n")
-            else:
-                name = posted(m.to.mchan)
-                server = f"#s/{name}" if name is not None else m.to.mchan.path
-                lines.append(f"mount {flags} {show(server)} {show(frm.path)} {show(m.spec)}\n")
-        lines.append(f"cd {show(p.dot.path)}\n")
-        return lines
+        mounts.sort(key=lambda row: row[0])
+        posted = getattr(self.devtab.get("s"), "name_of", None)
+        return lines([(frm, m) for _, frm, m in mounts], p.dot, self.dialect, posted)
 
 
 def _check_flag(flag: int) -> None:
