@@ -112,8 +112,9 @@ class Watch:
 
 
 def _private(p: Proc) -> int:
+    """Bytes of pages that it and those that share with it hold; without its text."""
     assert p.space is not None
-    return p.space.used_bytes()
+    return sum(obj.used() for obj in {seg.obj for seg in p.space.all() if seg is not p.space.text})
 
 
 def wrote(account: Account, p: Proc | None, total: int) -> None:

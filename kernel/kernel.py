@@ -281,7 +281,7 @@ class Kernel:
     def internal_error(self, p: Proc) -> None:
         """Count and log the exception under way; the guest learns of it no more than that."""
         self.errors += 1
-        log.exception("process %d %s", p.pid, p.name)
+        log.exception("process %d %r", p.pid, p.name)
 
     async def pipe(self, uid: str) -> tuple[Chan, Chan]:
         """Both ends of a new pipe, open."""

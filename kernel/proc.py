@@ -187,7 +187,7 @@ class Proc:
         except ProcExit as end:
             self.exit = end
         except CoreError as error:
-            log.error("process %d %s: %s", self.pid, self.name, error)
+            log.error("process %d %r: %s", self.pid, self.name, error)
             self.exit = ProcExit(f"sys: {error}", cause="sys: engine")
         except Exception:
             self.kernel.internal_error(self)

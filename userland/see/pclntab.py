@@ -11,6 +11,8 @@ import bisect
 import struct
 from typing import Final
 
+from vx9.userland.see.symbols import shown
+
 MAGICS: Final = {0xFFFFFFF0, 0xFFFFFFF1}
 _HEAD: Final = struct.Struct("<IBBBBII6I")
 _STEPS: Final = 1 << 16  # of one function's table
@@ -50,7 +52,7 @@ class PcTable:
             return None
         at = self.names + offset
         end = self.data.find(b"\0", at, at + 1024)
-        return self.data[at:end].decode("utf-8", "replace") if end > at >= 0 else None
+        return shown(self.data[at:end]) if end > at >= 0 else None
 
     def entry(self, pc: int) -> int | None:
         """Where that function begins."""

@@ -65,6 +65,12 @@ class Symbols:
         return f"{found.name}+{offset:#x}" if offset else found.name
 
 
+def shown(name: bytes) -> str:
+    """A name as it may be printed: a terminal takes no orders from it."""
+    text = name.decode("utf-8", "replace")
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
 def aout_symbols(table: bytes) -> Iterator[Symbol]:
     """The symbols of an a.out's table."""
     at = 0
@@ -84,8 +90,7 @@ def aout_symbols(table: bytes) -> Iterator[Symbol]:
         if end < 0:
             return
         if letter in _TEXT or letter in _DATA:
-            name = table[at:min(end, at + NAME_MOST)].decode("utf-8", "replace")
-            yield Symbol(value, name, letter in _TEXT)
+            yield Symbol(value, shown(table[at:min(end, at + NAME_MOST)]), letter in _TEXT)
         at = end + 1
 
 
@@ -106,7 +111,7 @@ def elf_symbols(data: bytes) -> Iterator[Symbol]:
             whole = len(symbols) // _ELF_SYM.size * _ELF_SYM.size
             for name, value, _, info, _, index in _ELF_SYM.iter_unpack(symbols[:whole]):
                 if info & 15 in (0, 1, 2) and 0 < index < 0xFF00:
-                    text = table[name:name + NAME_MOST].partition(b"\0")[0].decode("utf-8", "replace")
+                    text = shown(table[name:name + NAME_MOST].partition(b"\0")[0])
                     code = bool(sections[index][2] & 4) if index < len(sections) else False
                     if text:
                         yield Symbol(value, text, code)

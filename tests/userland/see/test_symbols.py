@@ -22,6 +22,11 @@ def aout(table=TABLE, text=b"\x90" * 64):
     return struct.pack(">8I", 0x1EB, len(text), 0, 0, len(table), 0x1020, 0, 0) + text + table
 
 
+def test_names_give_no_orders_to_a_terminal():
+    names = symbols.read(aout(entry(0x1020, "T", b"a\x1b[2Jb\n")))
+    assert names.code[0].name == "a\\x1b[2Jb\\n"
+
+
 def test_plan9_symbols():
     names = symbols.read(aout())
     assert [(s.address, s.name) for s in names.code] == [(0x1020, "_main"), (0x1040, "f")]
