@@ -274,6 +274,7 @@ class Kernel:
     def free_broken(self, p: Proc) -> None:
         """Forget a broken process."""
         self._broken.remove(p)
+        p.broken = False
         self.procs.pop(p.pid, None)
         p.release_memory()
         self.sched.spawn(p.release_image(), "close text")
