@@ -82,8 +82,12 @@ def server(kernel: "Kernel", folder: str, rw: bool) -> "FileServer":
 
 
 def report(text: str) -> None:
-    """A line of a name space file that could not be carried out."""
-    sys.stderr.write(f"vx9: {text}\n")
+    """A line of a name space file that could not be carried out.
+
+    The file is the tree's: what would control a terminal is not shown as it is.
+    """
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    sys.stderr.write(f"vx9: {shown}\n")
     sys.stderr.flush()
 
 

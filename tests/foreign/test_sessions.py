@@ -140,6 +140,18 @@ def test_name_space_files_that_include_each_other_end(make_tree, vx9):
     assert b"nested more than" in done.stderr and len(done.stderr.splitlines()) == 51
 
 
+def test_a_program_makes_itself_a_name_space(nine):
+    done = nine("tool newns; cat /lib/hello")
+    assert lines(done) == ["authentication not required"] * 2 + ["21", "hello, foreign world"]
+
+
+def test_what_a_tree_says_is_shown_without_control_characters(make_tree, vx9):
+    root = make_tree(namespace="bind \x1b]0;title\x07 /n\nbind /386/bin /bin\nbind #e /env\n")
+    done = vx9("--root", root, "-c", "echo ok")
+    assert done.stdout == b"ok\n" and done.stderr.count(b"\n") == 1
+    assert b"\x1b" not in done.stderr and b"\x07" not in done.stderr
+
+
 def test_the_root_can_be_mounted_again(nine):
     assert "hello" in lines(nine("tool mount '#s/boot' /mnt; tool ls /mnt/lib"))
 

@@ -13,7 +13,7 @@ typedef unsigned long long uvlong;
 enum {
 	OREAD = 0, OWRITE = 1, ORDWR = 2, OEXEC = 3, OTRUNC = 16, OCEXEC = 32, ORCLOSE = 64,
 	RFNAMEG = 1, RFENVG = 2, RFFDG = 4, RFNOTEG = 8, RFPROC = 16, RFMEM = 32, RFNOWAIT = 64,
-	RFREND = 8192,
+	RFCNAMEG = 1024, RFREND = 8192,
 	NCONT = 0, NDFLT = 1, NSAVE = 2, NRSTR = 3,
 	SG_CEXEC = 0100,
 };
@@ -43,6 +43,7 @@ void longjmp(uint *buf, int v);
 /* the system */
 int bind(char *, char *, int);
 int chdir(char *);
+int fauth(int, char *);
 int close(int);
 int dup(int, int);
 int alarm(uint);

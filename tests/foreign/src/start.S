@@ -73,6 +73,7 @@ longjmp:
 
 	CALL bind, 2
 	CALL chdir, 3
+	CALL fauth, 10
 	CALL close, 4
 	CALL dup, 5
 	CALL alarm, 6
