@@ -168,7 +168,7 @@ def send(sock: socket.socket, pieces: list[bytes]) -> None:
 def serve(sock: socket.socket, server: FileServer, **options: Any) -> Session:
     """Serve one connection until it ends, by a server that never sleeps; the session it was."""
     session = Session(server, limits=Limits(msize=MSIZE), **options)
-    with contextlib.suppress(OSError):
+    with sock, contextlib.suppress(OSError):
         while not session.broken and (data := sock.recv(CHUNK)):
             session.feed(data)
             if out := session.take():

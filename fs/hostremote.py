@@ -64,9 +64,9 @@ class RemoteFile:
         self.offset += len(data)
         return data
 
-    def pieces(self) -> Iterator[bytes]:
-        """What is left of the file, with several requests under way; for plain files."""
-        remote, size = self._remote, self.iounit
+    def pieces(self, most: int = 1 << 30) -> Iterator[bytes]:
+        """What is left of a plain file, in pieces of at most `most` bytes, asked for ahead."""
+        remote, size = self._remote, min(self.iounit, most)
         under_way: deque[Call] = deque()
         ask = self.offset
         try:

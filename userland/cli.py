@@ -158,7 +158,7 @@ def parser(start: Common) -> Parser:
 
     bench = commands.add_parser("bench", help="the benchmarks, side by side with native code",
                                 allow_abbrev=False)
-    bench.add_argument("part", nargs="?", choices=["core", "kernel", "all"], default="all")
+    bench.add_argument("part", nargs="?", choices=["core", "kernel", "files", "all"], default="all")
     bench.add_argument("--json", metavar="FILE", help="write the figures to FILE (- is stdout)")
     return top
 

@@ -117,6 +117,10 @@ def bench(part: str, json_file: str | None, settings: core.Settings = core.USUAL
         if part in ("kernel", "all"):
             operations = ops.measure(folder, 1 if settings.tiny else ROUNDS, settings.tiny, progress)
             lines = kernel(folder)
+        if part in ("files", "all"):
+            from vx9.userland.bench.files import files
+
+            lines += files(folder, progress)
     progress("")
     about = host()
     if json_file:
