@@ -10,9 +10,10 @@ import struct
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Final
 
-from vx9.fs.errors import EBADARG, EEXITSTR, ENOVMEM, ERRMAX, PlanError, clip
+from vx9.fs.errors import EBADARG, EEXITSTR, ENOVMEM, EPERM, ERRMAX, PlanError, clip
 from vx9.kernel import exec as execute
 from vx9.kernel import note, pexit, stop, tos
+from vx9.kernel.dialect import NINEFRONT
 from vx9.kernel.groups import Meeting, RendezGroup
 from vx9.kernel.note import NoteKind, ProcExit
 from vx9.kernel.pprint import bad_address
@@ -33,6 +34,8 @@ _ALL: Final = 0xFFFFFFFF
 
 def sys_sysr1(p: Proc) -> int:
     """A call for debugging the system; does nothing."""
+    if p.user != p.kernel.eve and p.kernel.dialect is NINEFRONT:
+        raise PlanError(EPERM)
     return 0
 
 

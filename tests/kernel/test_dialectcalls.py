@@ -102,5 +102,19 @@ def test_how_the_name_space_is_told(v, kernel, dialect):
     v.close(far)
 
 
+def test_who_may_make_sysr1(guest, kernel, dialect):
+    said = []
+
+    def script(g):
+        said.append((yield from g.call("sysr1")))
+        g.p.user = "mallory"
+        said.append((yield from g.call("sysr1")))
+        yield from g.call("exits", 0)
+
+    p = guest(script)
+    kernel.sched.run(lambda: p.dead)
+    assert said == [0, -1 if dialect is NINEFRONT else 0]
+
+
 def test_the_dialects_are_told_apart():
     assert {VX9, BELL, LEGACY, NINEFRONT} == set(DIALECTS.values())
