@@ -628,6 +628,16 @@ def test_stat_has_the_name_that_was_used(w):
         assert w.stat(name).name == want
 
 
+def test_a_union_goes_on_whatever_the_offset(w):
+    w.bind("#B", "/n", MAFTER)
+    c = w.open("/n", OREAD)
+    first = run(c.read(w.p, 150, 0))
+    second = run(c.read(w.p, 150, 99999))
+    assert first and second and first != second
+    assert run(c.read(w.p, 150, 0)) == first
+    run(c.close())
+
+
 def test_a_process_in_a_union_directory(w):
     w.bind("#A", "/n", MREPL)
     w.bind("#B", "/n", MAFTER)
