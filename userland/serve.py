@@ -7,14 +7,12 @@ shared key says who may.  Its socket is made before the walls go up.  Source: do
 import argparse
 import contextlib
 import os
-import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from vx9.userland import session
+from vx9.userland import ending, session
 from vx9.userland.errors import OUR_ERROR, Refusal
 from vx9.userland.remote import read_key
 
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from vx9.kernel.kernel import Kernel
 
 _PIECE: Final = 65536
-_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -39,7 +36,7 @@ def serve(options: argparse.Namespace) -> int:
     except PlanError as error:
         raise Refusal(str(error)) from None
     if listener is not None and address.kind == "unix":
-        _remove_at_the_end(address.host)
+        ending.remove_behind(address.host)
     with session.kernel(options) as kernel:
         from vx9.kernel import export, hostninep
 
@@ -52,60 +49,13 @@ def serve(options: argparse.Namespace) -> int:
         if listener is None:
             return _serve_streams(kernel, service)
         bound = wires.bound(listener, address)
-        with _ended() as wait:
+        with ending.ending() as end:
             kernel.call(service.start, listener)
             sys.stderr.write(f"vx9: serving {options.tree} on {bound}\n")
             sys.stderr.flush()
-            wait()
+            end.wait()
         kernel.call(tree.close)
     return 0
-
-
-def _remove_at_the_end(path: str) -> None:
-    """Have a child remove the socket when this process is no more, which its walls forbid it."""
-    path = os.path.abspath(path)
-    inode = os.lstat(path).st_ino
-    theirs, _ours = os.pipe()  # ours closes when we end, however we do
-    if os.fork():
-        os.close(theirs)
-        return
-    try:
-        os.setsid()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-            signal.signal(number, signal.SIG_IGN)
-        os.dup2(theirs, 0)
-        os.closerange(1, 1 << 16)
-        os.read(0, 1)
-        if os.lstat(path).st_ino == inode:
-            os.unlink(path)
-    finally:
-        os._exit(0)
-
-
-@contextlib.contextmanager
-def _ended() -> Iterator[Callable[[], object]]:
-    """What waits for a signal that ends a server.
-
-    The signal itself writes to a pipe, for a handler in Python would not run while the
-    thread that it belongs to begins to wait.
-    """
-    theirs, ours = os.pipe()
-    os.set_blocking(ours, False)
-    before = signal.set_wakeup_fd(ours, warn_on_full_buffer=False)
-    old = {number: signal.signal(number, lambda *_: None) for number in _ENDING}
-
-    def wait() -> None:
-        while not any(number in _ENDING for number in os.read(theirs, 64)):
-            pass
-
-    try:
-        yield wait
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(before)
-        os.close(theirs)
-        os.close(ours)
 
 
 def _serve_streams(kernel: "Kernel", service: object) -> int:
