@@ -81,6 +81,7 @@ class Host:
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._epoll.register(self._wake_fd, select.EPOLLIN)
         self._watches: dict[int, _Watch] = {}
+        self._attended: dict[int, Callable[[], None]] = {}
         self._edges: dict[int, Edges] = {}
         self._calls: deque[Callable[[], None]] = deque()
         self._thread: threading.Thread | None = None
@@ -163,6 +164,10 @@ class Host:
                 edges.readers.wakeup()
                 edges.writers.wakeup()
                 continue
+            call = self._attended.get(fd)
+            if call is not None:
+                call()
+                continue
             watch = self._watches.pop(fd, None)
             with contextlib.suppress(OSError):
                 self._epoll.unregister(fd)
@@ -185,6 +190,14 @@ class Host:
         if self._edges.pop(fd, None) is not None:
             with contextlib.suppress(OSError):
                 self._epoll.unregister(fd)
+
+    def attend(self, fd: int, call: Callable[[], None] | None) -> None:
+        """Run call in every poll that finds fd readable; None: no more."""
+        if call is not None:
+            self._attended[fd] = call
+            self._epoll.register(fd, select.EPOLLIN)
+        elif self._attended.pop(fd, None) is not None:
+            self._epoll.unregister(fd)
 
     async def readable(self, fd: int) -> None:
         """Sleep until a read of fd would not block."""

@@ -144,6 +144,13 @@ class Scheduler:
         self.woken.append(task)
         return task
 
+    def start(self, coro: Coroutine[Any, Any, Any], name: str = "task") -> Task:
+        """Make coro a task, whose first turn is now; not to be called by a task."""
+        task = Task(self, coro, name)
+        self.tasks.add(task)
+        self._step(task, self.host.monotonic_ns())
+        return task
+
     def interrupt(self, task: Task) -> None:
         """Wake task from its sleep with "interrupted", or its next sleep if it is awake."""
         task.interrupted = True
