@@ -43,8 +43,9 @@ class Account:
         that others go on beside one that takes all.  Raises PlanError(ENOMEM).
         """
         most = self.limits.total_memory
-        if size > 0 and most is not None and self.used + size > most // 2:
-            if own + size > LITTLE or self.used + size > most // 2 + most // RESERVE:
+        if size > 0 and most is not None:
+            little = own + size <= LITTLE
+            if self.used + size > most // 2 + (most // RESERVE if little else 0):
                 self.met.add("total-memory")
                 raise PlanError(ENOMEM)
         self.used += size

@@ -201,7 +201,7 @@ class _Watched:
             try:
                 yield where
             except GeneratorExit:
-                steps.close()  # type: ignore[attr-defined]
+                steps.close()
                 raise
             except BaseException as error:
                 thrown = error

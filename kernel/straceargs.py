@@ -73,7 +73,7 @@ def show(p: Proc, call: Call, args: Sequence[Any]) -> list[Shown]:
         elif kind.name in _NUMBERS:
             shown.append(_NUMBERS[kind.name](value))
         elif kind.name in _BEFORE:
-            shown.append(_reading(lambda: _BEFORE[kind.name](p, value, count), value))
+            shown.append(_reading(_BEFORE[kind.name], p, value, count))
         elif kind.name in _AFTER:
             shown.append(_later(p, kind.name, value))
         else:
@@ -81,12 +81,12 @@ def show(p: Proc, call: Call, args: Sequence[Any]) -> list[Shown]:
     return shown
 
 
-def _reading(text: Callable[[], str], address: Any) -> str:
+def _reading(text: Callable[[Proc, Any, int], str], p: Proc, address: Any, count: int) -> str:
     """What stands in memory, or the address where nothing does."""
     if address == 0:
         return "nil"
     try:
-        return text()
+        return text(p, address, count)
     except (MemoryFault, OddAddress, PlanError):
         return f"{address:#x}"
 
@@ -95,7 +95,7 @@ def _later(p: Proc, kind: str, address: int) -> Callable[[int], str]:
     def text(result: int) -> str:
         if result < 0:
             return f"{address:#x}" if address else "nil"
-        return _reading(lambda: _AFTER[kind](p, address, result), address)
+        return _reading(_AFTER[kind], p, address, result)
 
     return text
 

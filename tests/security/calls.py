@@ -36,7 +36,7 @@ def tried(how: str, numbers: list[int], seed: int) -> None:
         handles = []
         with contextlib.suppress(PlanError):  # they may have made all processes that there can be
             for n in numbers:
-                handles.append(w.start("calls", how, str(n), str(seed + n)))
+                handles.append(w.start("calls", how, str(n), str(seed + n)))  # noqa: PERF401
         for handle in handles:
             try:
                 handle.wait(SECONDS)

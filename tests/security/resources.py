@@ -5,6 +5,7 @@ by a limit with a name, and that the neighbour got its right answers all the tim
 """
 
 import functools
+import itertools
 import os
 import struct
 import tempfile
@@ -201,7 +202,7 @@ def look(w: World, p: object, upper: set[int]) -> None:
 
     data = w.kernel.call(read)
     words = struct.unpack(f"<{len(data) // 4}I", data[:len(data) // 4 * 4])
-    for low, high in zip(words, words[1:], strict=False):
+    for low, high in itertools.pairwise(words):
         assert high == 0 or high not in upper or low == 0, f"{high:#x}{low:08x} in {p}"
 
 

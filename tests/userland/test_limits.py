@@ -42,7 +42,7 @@ def test_they_add_up_before_and_after_the_command():
 @pytest.mark.parametrize("text", ["nope=1", "files", "files=", "files=0", "files=-1", "files=1K",
                                   "ram=0", "cpu-time=x", "memory=1T", "files=99999999999"])
 def test_what_is_no_limit(text):
-    with pytest.raises((Refusal, argparse.ArgumentTypeError), match="limit|is not a"):
+    with pytest.raises((Refusal, argparse.ArgumentTypeError), match=r"limit|is not a"):
         parse(["run", "--limit", text, "p"])
 
 

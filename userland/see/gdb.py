@@ -91,7 +91,11 @@ class Stub:
         from vx9.userland.see.image import disassembler
 
         self.kernel, self.cs = kernel, disassembler()
-        kernel.post(lambda: kernel.sched.spawn(serve(self), "gdb") and None)
+
+        def begin() -> None:
+            kernel.sched.spawn(serve(self), "gdb")
+
+        kernel.post(begin)
 
     # What the kernel tells
 
@@ -313,7 +317,7 @@ def address(text: str) -> tuple[str, str | tuple[str, int]]:
 @contextlib.contextmanager
 def listen(text: str) -> Iterator[Stub]:
     """A stub at an address; before the walls.  Raises Refusal."""
-    kind, where = address(text)
+    _, where = address(text)
     path = where if isinstance(where, str) else None
     listener = socket.socket(socket.AF_UNIX if path else socket.AF_INET, socket.SOCK_STREAM)
     try:

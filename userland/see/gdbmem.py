@@ -7,6 +7,7 @@ Source: proc(3), for what a debugger may write.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Final
 
 from vx9.vxcore import MemoryFault
@@ -62,10 +63,8 @@ class View:
         """Take a breakpoint away; harmless when there is none, or no memory any more."""
         byte = self.hidden.pop(address, None)
         if byte is not None and self.p.space is not None:
-            try:
+            with contextlib.suppress(MemoryFault):
                 self._poke(address, bytes((byte,)))
-            except MemoryFault:
-                pass
 
     def clear(self) -> None:
         """Take all breakpoints away."""

@@ -20,8 +20,8 @@ _TYPES: Final = {"esp": "data_ptr", "ebp": "data_ptr", "eip": "code_ptr", "eflag
 
 # name: bytes, in gdb's order
 SIZES: Final[dict[str, int]] = {
-    **{name: 4 for name in (*_GENERAL, *_SEGMENTS)}, **{f"st{i}": 10 for i in range(8)},
-    **{name: 4 for name in _CONTROL}, **{f"xmm{i}": 16 for i in range(8)}, "mxcsr": 4,
+    **dict.fromkeys((*_GENERAL, *_SEGMENTS), 4), **{f"st{i}": 10 for i in range(8)},
+    **dict.fromkeys(_CONTROL, 4), **{f"xmm{i}": 16 for i in range(8)}, "mxcsr": 4,
 }
 NAMES: Final = tuple(SIZES)
 EIP: Final = NAMES.index("eip")

@@ -74,8 +74,8 @@ def after(code: bytes, cpu: Cpu, cs: capstone.Cs, load: Callable[[int], int]) ->
         if name == "ret":
             return Next((load(cpu.esp),))
         if name in ("jmp", "call"):
-            target = _operand(operands, cpu, load)
-            return None if target is None else Next((target,))
+            value = _operand(operands, cpu, load)
+            return None if value is None else Next((value,))
     except MemoryFault:
         return Next((behind,))  # it will fault
     return Next((behind,))
