@@ -337,7 +337,7 @@ def listen(text: str) -> Iterator[Stub]:
         listener.close()
         raise Refusal(f"--gdb {text}: {error.strerror}; choose another address") from None
     name = path or "{}:{}".format(*listener.getsockname())
-    sys.stderr.write(f"vx9: waiting for gdb: target extended-remote {name}\n")
+    sys.stderr.write(f"vx9: waiting for gdb: target remote {name}\n")
     sys.stderr.flush()
     with listener:
         yield Stub(listener, path)

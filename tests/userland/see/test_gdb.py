@@ -131,6 +131,17 @@ def test_a_fault_stops_and_can_be_passed_on(debug):
     assert "suicide: sys: trap: fault write addr=0x0" in err and status == 139
 
 
+def test_a_plain_target_ends_without_a_word_of_error(debug):
+    d = debug("count", "3")
+    d.gdb = subprocess.Popen(["gdb", "-nx", "-q", "-batch", "-ex", "set architecture i386",
+                              "-ex", f"target remote {d.address}", "-ex", "continue"],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True)
+    said = d.said()
+    assert said.endswith("exited normally]\n"), said
+    assert d.end()[:2] == (0, "6\n")
+
+
 def test_the_exit_status(debug):
     said = (d := debug("count", "7")).ask("continue")
     assert "exited with code 07" in said, said
