@@ -224,7 +224,7 @@ class Proc:
                     if sample is not None:
                         sample(self)
                     continue
-            elif fast is None or self.tracer is not None:
+            elif fast is None or self.tracer is not None or self.attention:
                 event = run(quantum)
             else:
                 event = fast(self, quantum, turn)
