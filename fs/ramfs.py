@@ -9,6 +9,7 @@ counts for its data and OVERHEAD.  Source: ramfs(4), stat(5), open(5), remove(5)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Final
 
 from . import perm as rights
@@ -73,6 +74,9 @@ class Node:
     def cost(self) -> int:
         """What it takes of the quota."""
         return OVERHEAD + len(self.name) + len(self.data)
+
+
+_number = attrgetter("path")  # which ascend in the order of creation
 
 
 class RamFS(Refuser):
@@ -237,7 +241,7 @@ class RamFS(Refuser):
         """In the order of creation."""
         node: Node = fid.aux
         node.atime = self.now()
-        return [self._dir(child) for child in (node.children or {}).values()]
+        return [self._dir(child) for child in sorted((node.children or {}).values(), key=_number)]
 
     async def write(self, fid: Fid, data: bytes, offset: int) -> int:
         """At offset, or at the end of an append-only file; a gap reads as zeros."""
@@ -308,12 +312,12 @@ class RamFS(Refuser):
             node.muid = change.muid
 
     def _rename(self, node: Node, name: str, uid: str) -> None:
-        """In place, so that the order of the directory stays."""
+        """The order of the directory, which is by number, stays."""
         parent = node.parent
         assert parent is not None and parent.children is not None
         self._charge(len(name) - len(node.name))
-        parent.children = {name if child is node else old: child
-                           for old, child in parent.children.items()}
+        del parent.children[node.name]
+        parent.children[name] = node
         node.name = name
         self._modified(parent, uid)
 

@@ -114,13 +114,19 @@ class Chan(OpenFile):
             return
         self._entries = None
         for _, head in self.covers:
-            await head.release()
+            if head.refs > 1:
+                head.refs -= 1
+            else:
+                await head.release()
         if self.union is not None:
             await self.union.release()
             self.union = None
         if self.mux is not None:
             await self.mux.close()
-        await clunk(self.server, self.fid)
+        try:  # as clunk
+            await self.server.clunk(self.fid)
+        except PlanError as error:
+            log.debug("clunk: %s", error)
         if self.mchan is not None:
             await self.mchan.close()
 

@@ -30,7 +30,7 @@ from vx9.fs.server import FileServer
 from vx9.kernel.account import Account
 from vx9.kernel.chan import Chan, mode_of, open_chan
 from vx9.kernel.nslines import lines
-from vx9.kernel.walk import Caller, Mount, MountHead, Name, Stuck, Walker
+from vx9.kernel.walk import Caller, Mount, MountHead, Name, Stuck, Walker, named
 
 # fmt: off
 MREPL:   Final = 0
@@ -147,7 +147,7 @@ class Namespace(Walker):
 
     async def access(self, p: Caller, name: str) -> Chan:
         """The file of that name, not open: for stat, wstat, remove."""
-        n = Name(name)
+        n = named(name)
         try:
             return await self._cross(p, await self._find(p, n), n)
         except PlanError as error:
@@ -155,7 +155,7 @@ class Namespace(Walker):
 
     async def dir(self, p: Caller, name: str) -> Chan:
         """The directory of that name, its own mount not crossed: for chdir."""
-        n = Name(name)
+        n = named(name)
         try:
             c = await self._find(p, n)
             if not c.is_dir:
@@ -169,7 +169,7 @@ class Namespace(Walker):
         """open(2).  OCEXEC shows in Chan.cexec."""
         if not 0 <= mode & ~_OPENFLAGS <= OEXEC:
             raise PlanError(EBADARG)
-        n = Name(name)
+        n = named(name)
         try:
             c = await self._walk(p, n, len(n.elements))
             if n.must_be_dir and not c.is_dir:
@@ -185,7 +185,7 @@ class Namespace(Walker):
         """create(2): make and open a file; one that exists is opened with OTRUNC instead."""
         if not 0 <= mode & ~(_OPENFLAGS | OEXCL) <= OEXEC:
             raise PlanError(EBADARG)
-        n = Name(name)
+        n = named(name)
         try:
             if not n.elements:
                 raise PlanError(EEXIST)

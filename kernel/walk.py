@@ -9,6 +9,7 @@ Source: intro(1); /sys/src/9/port/chan.c (namec, walk).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 NAMEMAX: Final = 65536  # bytes of a name, or of the path of a Chan
 SHARPMAX: Final = 128  # bytes of "#x" and what follows it
 RUN: Final = 16  # elements in one walk
+REMEMBERED: Final = 128  # characters of a name that is worth it
 ALWAYS: Final = "|decp"  # devices that RFNOMNT leaves
 
 
@@ -131,6 +133,14 @@ class Name:
         return PlanError(dialect.about(self.upto(at), str(error)))
 
 
+_remembered = functools.lru_cache(256)(Name)  # programs open the same few names over and over
+
+
+def named(text: str) -> Name:
+    """The Name of text; nobody changes it."""
+    return _remembered(text) if len(text) <= REMEMBERED else Name(text)
+
+
 class Place:
     """Where a walk is: a Fid, ours (to clunk) or lent by a Chan, and how it was reached."""
 
@@ -164,7 +174,10 @@ class Place:
         head.refs += 1
         self.covers += ((self.depth, head),)
         to = head.mounts[0].to
-        await self.move(to.server, to.fid)
+        if self.mine or self.undone is not None:
+            await self.move(to.server, to.fid)
+        else:
+            self.server, self.fid = to.server, to.fid
         self.mine, self.head = False, head
 
     async def undo(self) -> None:
@@ -331,7 +344,10 @@ class Walker:
         if head is not None:
             await place.cross(head)
         elif fid is not None:
-            await place.move(server, fid)
+            if place.mine or place.undone is not None:
+                await place.move(server, fid)
+            else:
+                place.server, place.fid, place.mine, place.head = server, fid, True, None
         return steps
 
     async def _find(self, p: Caller, name: Name) -> Chan:

@@ -136,22 +136,31 @@ punch(uint64_t offset, uint64_t size)
                   (off_t)size);
 }
 
+/* Best one that was a copy of the same before: the slot that has it has its siblings too. */
 static struct vx_object *
-from_pool(uint64_t reserve)
+from_pool(uint64_t reserve, uint64_t origin)
 {
+    int best = -1;
     for (int i = npool - 1; i >= 0; i--) {
-        struct vx_object *o = pool[i];
-        if (o->reserve != reserve)
+        if (pool[i]->reserve != reserve)
             continue;
-        npool--;
-        memmove(pool + i, pool + i + 1, (size_t)(npool - i) * sizeof *pool);
-        return o;
+        if (best < 0)
+            best = i;
+        if (pool[i]->origin == origin) {
+            best = i;
+            break;
+        }
     }
-    return NULL;
+    if (best < 0)
+        return NULL;
+    struct vx_object *o = pool[best];
+    npool--;
+    memmove(pool + best, pool + best + 1, (size_t)(npool - best) * sizeof *pool);
+    return o;
 }
 
-struct vx_object *
-vx_object_new(uint64_t size, uint64_t reserve)
+static struct vx_object *
+make(uint64_t size, uint64_t reserve, uint64_t origin)
 {
     size = page_round(size);
     reserve = page_round(reserve < size ? size : reserve);
@@ -159,9 +168,10 @@ vx_object_new(uint64_t size, uint64_t reserve)
         reserve = VX_PAGE;
     if (reserve >= 1ull << 32)
         return NULL;
-    struct vx_object *o = from_pool(reserve);
+    struct vx_object *o = from_pool(reserve, origin);
     if (o != NULL) {
         o->size = (uint32_t)size;
+        o->origin = origin;
         o->refs = 1;
         return o;
     }
@@ -173,10 +183,17 @@ vx_object_new(uint64_t size, uint64_t reserve)
         return NULL;
     }
     o->id = next_id++;
+    o->origin = origin;
     o->size = (uint32_t)size;
     o->reserve = (uint32_t)reserve;
     o->refs = 1;
     return o;
+}
+
+struct vx_object *
+vx_object_new(uint64_t size, uint64_t reserve)
+{
+    return make(size, reserve, 0);
 }
 
 int
@@ -303,7 +320,7 @@ copy_run(uint64_t offset, uint64_t size, void *arg)
 struct vx_object *
 vx_object_copy(struct vx_object *o)
 {
-    struct vx_object *new = vx_object_new(o->size, o->reserve);
+    struct vx_object *new = make(o->size, o->reserve, o->id);
     if (new != NULL) {
         vx_stop();  /* others that share it must not write meanwhile */
         struct copy c = {vx_object_data(new), vx_object_data(o)};

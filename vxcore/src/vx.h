@@ -61,7 +61,8 @@ enum {
 /* ---- page store (store.c) ---- */
 
 struct vx_object {
-    uint64_t id;       /* never reused */
+    uint64_t id;       /* never another extent's */
+    uint64_t origin;   /* what it was copied from, or 0 */
     uint64_t offset;   /* in the page store */
     uint32_t size;     /* bytes, whole pages */
     uint32_t reserve;
