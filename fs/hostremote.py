@@ -96,21 +96,27 @@ class RemoteFile:
         """All of data, with several requests under way.  Raises PlanError."""
         remote, size = self._remote, self.iounit
         under_way: deque[tuple[Call, int]] = deque()
-        at = 0
+        start, at, done = self.offset, 0, 0
         try:
-            while at < len(data) or under_way:
-                if at < len(data) and len(under_way) < AHEAD:
+            while done < len(data):
+                while at < len(data) and len(under_way) < AHEAD:
                     part = data[at : at + size]
-                    under_way.append((remote.client.call(
-                        wire.Twrite, self._fid, self.offset + at, part), len(part)))
+                    under_way.append((remote.client.call(wire.Twrite, self._fid, start + at, part),
+                                      len(part)))
                     at += len(part)
-                else:
-                    call, length = under_way.popleft()
-                    if remote.wait(call).count != length:
-                        raise PlanError("the server did not take all of it")
+                call, length = under_way.popleft()
+                count = remote.wait(call).count
+                if not 0 < count <= length:
+                    raise PlanError("the server takes nothing")
+                done += count
+                self.offset = start + done
+                if count < length:
+                    # The rest of it again, and what was sent for behind it.
+                    self._drain(deque(call for call, _ in under_way))
+                    under_way.clear()
+                    at = done
         finally:
             self._drain(deque(call for call, _ in under_way))
-        self.offset += len(data)
         return len(data)
 
     def stat(self) -> Dir:

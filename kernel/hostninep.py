@@ -187,10 +187,10 @@ class Service:
                     await self.kernel.sched.sleep_ms(10)
                     continue
                 if len(self.connections) >= CONNECTIONS:
-                    log.warning("9P: more than %d connections", CONNECTIONS)
+                    log.info("9P: more than %d connections", CONNECTIONS)
                     sock.close()
                 elif self.auth is None and not hostninep.ours(sock):
-                    log.warning("9P: a connection of another user's")
+                    log.info("9P: a connection of another user's")
                     sock.close()
                 else:
                     self.take(sock)

@@ -178,8 +178,6 @@ class Connection:
             rendez = Rendez()
             call = client.ask_version(msize, version, wake=rendez.wakeup)
             await rendez.sleep(lambda: call.done)
-            if call.error == EMOUNTRPC and client.dead:
-                raise PlanError("EOF receiving fversion reply")
             client.agree(call)
         except BaseException:
             self.chan.is_channel = False

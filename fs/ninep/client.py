@@ -69,6 +69,7 @@ class Client:
         self.msize = 0  # 0: no version agreed on
         self.version = ""
         self.dead = ""  # why nothing can be asked any more
+        self.nonsense = ""  # what the server sent that is no message
         self.abandoned = 0
         self._asked = 0
         self._split = wire.Splitter(MSIZE)
@@ -103,7 +104,8 @@ class Client:
             for message in self._split.feed(data):
                 self._take(message)
         except BadMessage as error:
-            log.warning("9P server: %s", error)
+            log.info("9P server: %s", error)
+            self.nonsense = str(error)
             self.hangup(EMOUNTRPC)
 
     def hangup(self, text: str) -> None:
@@ -163,6 +165,9 @@ class Client:
 
     def agree(self, call: Call) -> None:
         """Take over what the answer to a Tversion says.  Raises PlanError."""
+        if self.dead:
+            raise PlanError(f"bad fversion conversion on reply: {self.nonsense}" if self.nonsense
+                            else "EOF receiving fversion reply")
         answer = call.result()
         if not call.request.version.startswith(answer.version) or not answer.version:
             raise PlanError("bad 9P version returned from server")
@@ -197,7 +202,7 @@ class Client:
             self.abandoned += 1
             left = left.flushed
         if self.abandoned > ABANDONED:
-            log.warning("9P server: it does not answer")
+            log.info("9P server: it does not answer")
             self.hangup(EMOUNTRPC)
 
     def new_fid(self) -> int:
@@ -216,7 +221,7 @@ class Client:
     def _take(self, message: Message) -> None:
         call = self._calls.get(message[0])
         if call is None or not call.sent:
-            log.warning("9P server: %s to a tag that is not in use", type(message).__name__)
+            log.info("9P server: %s to a tag that is not in use", type(message).__name__)
             return
         kind = type(message)
         if call.done:
@@ -228,7 +233,7 @@ class Client:
             self._forget(call)
             self._end(call, None, message.ename or EMOUNTRPC)
         else:
-            log.warning("9P server: %s for %s", kind.__name__, type(call.request).__name__)
+            log.info("9P server: %s for %s", kind.__name__, type(call.request).__name__)
             self._forget(call)
             self._end(call, None, EMOUNTRPC)
 
