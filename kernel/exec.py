@@ -263,6 +263,7 @@ def make_space(p: Proc, program: Program) -> tuple[Space, int, int]:
                           limit if quota is None else quota)
     except CoreError as error:
         raise PlanError(ENOVMEM) from error
+    space.segments = p.kernel.limits.segments
     space.text = image.segment
     space.text.refs += 1
     top = space.stack.top

@@ -42,6 +42,8 @@ TABLE: Final = (
     Limit("processes", COUNT, 1000, "--max-procs", "processes at a time"),
     Limit("files", COUNT, 5000, "--max-files", "descriptors of one table"),
     Limit("mounts", COUNT, 4096, "", "mounts in one name space"),
+    Limit("segments", COUNT, 9, "", "segments of one process, its own four included"),
+    Limit("notes", COUNT, 5, "", "notes that wait for one process; more are lost"),
     Limit("conversations", COUNT, 1024, "", "open ends of each protocol in /net"),
     Limit("ram", BYTES, 256 * MB, "", "files of one tree in memory, such as /tmp"),
     Limit("output", BYTES, None, "--output-limit",
@@ -62,6 +64,8 @@ class Limits:
     processes: int
     files: int
     mounts: int
+    segments: int
+    notes: int
     conversations: int
     ram: int
     output: int | None

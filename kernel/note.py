@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from vx9.kernel.proc import Proc
     from vx9.vxcore import Trap
 
-QUEUE: Final = 5
 RED_ZONE: Final = 256
 # di si bp nsp bx dx cx ax gs fs es ds trap ecode pc cs flags usp ss
 UREG: Final = struct.Struct("<19I")
@@ -78,7 +77,9 @@ def post(p: Proc, text: str, kind: NoteKind) -> bool:
         return False
     if kind is not NoteKind.USER and (p.notify == 0 or p.notified):
         p.notes.clear()
-    posted = len(p.notes) < QUEUE
+    posted = len(p.notes) < p.kernel.limits.notes
+    if not posted:
+        p.kernel.limits_met.add("notes")
     if posted:
         p.notes.append(Note(clip(text, ERRMAX - 1), kind))
     p.attention = True

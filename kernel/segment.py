@@ -102,6 +102,7 @@ class Space:
     quota: int  # bytes of data, bss and attached segments together
     attached: list[Segment] = field(default_factory=list)
     own_text: bool = False  # written by a debugger, so no other process's
+    segments: int = MAX_SEGMENTS  # that it may have
 
     @classmethod
     def new(cls, limit: int, code: CodeCache, text: MemoryObject, layout: Layout,
@@ -155,7 +156,7 @@ class Space:
         memory.map(data.base, data.obj, DATA_PROT)
         stack = self.stack.copy_private()
         memory.map(stack.base, stack.obj, READ | WRITE)
-        new = Space(memory, self.text, data, bss, stack, self.quota)
+        new = Space(memory, self.text, data, bss, stack, self.quota, segments=self.segments)
         self.own_text = False  # both have it now
         for seg in self.attached:
             private = seg.kind is SegKind.MEMORY and not share
@@ -178,7 +179,8 @@ class Space:
         memory.map(text.base, text.obj, READ | EXEC)
         memory.map(self.data.base, self.data.obj, DATA_PROT)
         memory.map(self.stack.base, self.stack.obj, READ | WRITE)
-        new = Space(memory, text, self.data, self.bss, self.stack, self.quota, own_text=True)
+        new = Space(memory, text, self.data, self.bss, self.stack, self.quota, own_text=True,
+                    segments=self.segments)
         for seg in self.attached:
             new._adopt(seg)
         return new
@@ -257,7 +259,7 @@ class Space:
         size = page_up(length)
         if address >= self.stack.top:
             raise PlanError(EBADARG)
-        if len(self.all()) >= MAX_SEGMENTS:
+        if len(self.all()) >= self.segments:
             raise PlanError(ENOVMEM)
         if kind not in kinds or length == 0 or 0 < address < PAGE:
             raise PlanError(EBADARG)
@@ -274,7 +276,7 @@ class Space:
 
     def join(self, seg: Segment) -> int:
         """segattach of a segment that has a name and an address; the address."""
-        if len(self.all()) >= MAX_SEGMENTS:
+        if len(self.all()) >= self.segments:
             raise PlanError("too many segments")
         if self.used() + seg.size > self.quota:
             raise OverQuota

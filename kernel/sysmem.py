@@ -33,7 +33,10 @@ def _grow(p: Proc, call: Callable[..., int], *args: object) -> int:
         p.kernel.watch.look()
         return result
     except PlanError as error:
-        if str(error) in (ENOVMEM, ESOVERLAP):
+        space = _space(p)
+        if call != space.brk and call != space.segbrk and len(space.all()) >= space.segments:
+            p.kernel.limits_met.add("segments")
+        elif str(error) in (ENOVMEM, ESOVERLAP):
             p.kernel.limits_met.add("memory")
         raise
 

@@ -65,7 +65,8 @@ def RES_2() -> Cases:
     yield case("children", memory=32 * MB, total_memory=100 * MB, processes=40, met="total-memory")
     yield case("memory", "total", total_memory=40 * MB, met="total-memory")
     yield case("stack", fails="suicide: sys: trap: fault write")
-    yield case("segments", memory=32 * MB, met="memory", most=8)
+    yield case("segments", memory=16 * MB, met="memory", most=4)
+    yield case("segments", "many", segments=6, met="segments", most=2)
     yield case("arguments", processes=40)
 
 
@@ -73,7 +74,7 @@ def RES_3() -> Cases:
     """Descriptors, pipes, notes, waiters, timers."""
     yield case("fds", files=500, met="files", most=500, fails="no free file descriptors")
     yield case("pipes", total_memory=64 * MB, met="total-memory", most=260, fails="kernel allocate failed")
-    yield case("notes", seconds=30)
+    yield case("notes", met="notes")
     yield case("rendezvous", processes=60, met="processes", most=60)
     yield case("semaphores", processes=60, met="processes", most=60)
     yield case("timers", processes=60, met="processes", most=60)
