@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from vx9.userland import grants, zone
-from vx9.userland.errors import Refusal
+from vx9.userland.errors import NOT_A_PROGRAM, Refusal
 
 if TYPE_CHECKING:
     from vx9.fs.server import FileServer
@@ -71,7 +71,8 @@ def server(kernel: "Kernel", folder: str, rw: bool) -> "FileServer":
     from vx9.fs.ramfs import RamFS
 
     try:
-        below = HostFS(folder, rw, kernel.user)
+        hidden = kernel.devices["U"].hidden  # type: ignore[attr-defined]
+        below = HostFS(folder, rw, kernel.user, hidden)
     except PlanError as error:
         raise Refusal(f"--root {folder}: {error}; name a folder that can be read") from None
     if rw:
@@ -160,10 +161,11 @@ def shell(kernel: "Kernel", options: argparse.Namespace) -> int:
         words += ["-c", options.line]
     elif typed:
         words.append("-i")
-    cwd = session.start_folder(options, os.getcwd())
+    cwd = session.checked_folder(kernel, options)
     try:
         handle = kernel.spawn(words, cwd=cwd, path=SHELL)
     except PlanError as error:
-        raise Refusal(f"{SHELL}: {session.reason(error)}; run another program with vx9 run") from None
+        raise Refusal(f"{SHELL}: {session.reason(error)}; the tree's shell must be a program for "
+                      "Plan 9 on 386 that may be executed", NOT_A_PROGRAM) from None
     with restored_terminal() if typed else contextlib.nullcontext():
         return run.wait(SHELL, handle, None, None if typed else run.PATIENCE)

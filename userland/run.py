@@ -97,11 +97,7 @@ def start(kernel: "Kernel", options: argparse.Namespace, program: Program,
     from vx9.fs.errors import PlanError
 
     name = options.program
-    cwd = session.start_folder(options, os.getcwd())
-    try:
-        kernel.call(session.change_to, kernel, cwd)
-    except PlanError as error:
-        raise Refusal(f"--cwd {cwd}: {session.reason(error)}; name a folder of the guest") from None
+    cwd = session.checked_folder(kernel, options)
     try:
         return kernel.spawn([name, *options.arguments], env=env, cwd=cwd, path=program.guest)
     except PlanError as error:

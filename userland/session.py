@@ -110,6 +110,18 @@ async def change_to(running: "Kernel", folder: str) -> str:
         await c.close()
 
 
+def checked_folder(running: "Kernel", options: argparse.Namespace) -> str:
+    """The folder to start in, which must be there."""
+    from vx9.fs.errors import PlanError
+
+    cwd = start_folder(options, os.getcwd())
+    try:
+        running.call(change_to, running, cwd)
+    except PlanError as error:
+        raise Refusal(f"--cwd {cwd}: {reason(error)}; name a folder of the guest") from None
+    return cwd
+
+
 def reason(error: object) -> str:
     """An error without the quoted name that the kernel put before it."""
     text = str(error)

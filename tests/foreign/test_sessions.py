@@ -288,6 +288,21 @@ def test_a_tree_without_rc_gets_our_shell(make_tree, vx9):
     assert lines(vx9("--root", root, "-c", "echo still")) == ["still"]
 
 
+def test_what_cannot_be_done_is_one_line(make_tree, vx9):
+    root = make_tree()
+    rc = root / "386/bin/rc"
+    done = vx9("--root", root, "--cwd", "/nowhere", "-c", "x")
+    assert (done.returncode, done.stderr) == \
+        (125, b"vx9: --cwd /nowhere: file does not exist; name a folder of the guest\n")
+    rc.chmod(0o644)
+    done = vx9("--root", root, "-c", "x")
+    assert done.returncode == 126 and done.stderr.startswith(b"vx9: /bin/rc: permission denied; ")
+    rc.write_bytes(b"\0\0\x8a\x97" + bytes(100))
+    rc.chmod(0o755)
+    done = vx9("--root", root, "-c", "x")
+    assert done.returncode == 126 and done.stderr.startswith(b"vx9: /bin/rc: exec header invalid; ")
+
+
 # A terminal
 
 class Terminal:
