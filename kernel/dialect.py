@@ -46,6 +46,7 @@ class Dialect:
     fstat_by_path: bool  # fstat's name is the last one of the path, as stat's is
     quotes_names: bool  # /proc/n/ns quotes what needs it
     pads: bool  # numbers in /proc have leading zeros or blanks to one width
+    least_sleep_ms: int  # what sleep(1) sleeps
     interrupts: bool  # /proc/n has ppid and notefpregs, and its ctl interrupt and nointerrupt
 
 
@@ -54,22 +55,22 @@ BELL: Final = Dialect(
     "bell", about, EDOESNOTEXIST, 0x1B, "0x{:08x}", noted_error=False, keeps_notes=True,
     tos_size=72, script_line=32, script_depth=1, script_words=blank_words, args_limit=100 * 4096,
     args_needed=False, bind_numbers=True, cexec_of_fd=False, pread_moves=True,
-    fstat_by_path=False, quotes_names=False, pads=True, interrupts=False)
+    fstat_by_path=False, quotes_names=False, pads=True, least_sleep_ms=10, interrupts=False)
 LEGACY: Final = Dialect(
     "9legacy", about, EDOESNOTEXIST, 0x1B, "0x{:08x}", noted_error=False, keeps_notes=True,
     tos_size=72, script_line=32, script_depth=1, script_words=blank_words, args_limit=100 * 4096,
     args_needed=False, bind_numbers=True, cexec_of_fd=False, pread_moves=False,
-    fstat_by_path=False, quotes_names=False, pads=True, interrupts=False)
+    fstat_by_path=False, quotes_names=False, pads=True, least_sleep_ms=10, interrupts=False)
 NINEFRONT: Final = Dialect(
     "9front", about_last, ENONEXIST, 0, "0x{:x}", noted_error=True, keeps_notes=False,
     tos_size=56, script_line=256, script_depth=8, script_words=words, args_limit=15 << 20,
     args_needed=True, bind_numbers=False, cexec_of_fd=True, pread_moves=False,
-    fstat_by_path=True, quotes_names=True, pads=False, interrupts=True)
+    fstat_by_path=True, quotes_names=True, pads=False, least_sleep_ms=1, interrupts=True)
 VX9: Final = Dialect(
     "vx9", about, EDOESNOTEXIST, 0x1B, "0x{:08x}", noted_error=False, keeps_notes=True,
     tos_size=72, script_line=256, script_depth=8, script_words=blank_words, args_limit=4 << 20,
     args_needed=True, bind_numbers=True, cexec_of_fd=False, pread_moves=False,
-    fstat_by_path=False, quotes_names=False, pads=True, interrupts=True)
+    fstat_by_path=False, quotes_names=False, pads=True, least_sleep_ms=1, interrupts=True)
 # fmt: on
 DIALECTS: Final = {each.name: each for each in (BELL, LEGACY, NINEFRONT, VX9)}
 

@@ -217,7 +217,7 @@ async def sys_sleep(p: Proc, ms: int) -> int:
     if ms <= 0:
         await p.kernel.sched.yield_cpu()
     else:
-        await p.kernel.sched.sleep_ms(ms)
+        await p.kernel.sched.sleep_ms(max(ms, p.kernel.dialect.least_sleep_ms))
     return 0
 
 

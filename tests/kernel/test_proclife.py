@@ -6,6 +6,7 @@ import pytest
 
 from vx9.fs.errors import PlanError
 from vx9.kernel import note, pexit
+from vx9.kernel.dialect import DIALECTS
 from vx9.kernel.note import NoteKind
 from vx9.kernel.stop import ProcCtl
 from vx9.vxcore import TrapKind
@@ -333,3 +334,20 @@ def test_errors_of_the_kernels_own_calls_are_no_news(kernel, caplog):
     with pytest.raises(PlanError):
         kernel.call(fails)
     assert not caplog.records
+
+
+@pytest.mark.parametrize("dialect, ms", [("bell", 10), ("9legacy", 10), ("9front", 1), ("vx9", 1)])
+def test_the_shortest_sleep(run, kernel, dialect, ms):
+    kernel.dialect = DIALECTS[dialect]
+    host = kernel.host
+
+    def script(g):
+        before = host.now_ns
+        assert (yield from g.call("sleep", 1)) == 0
+        assert host.now_ns - before == ms * 1_000_000
+        before = host.now_ns
+        yield from g.call("sleep", 25)
+        assert host.now_ns - before == 25_000_000
+        yield from leave(g)
+
+    assert run(script).exit.status == ""
