@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from vx9.fs.dir import Dir, DirChange, unpack, unpack_change
 from vx9.fs.errors import PlanError
 from vx9.kernel.usermem import OddAddress
 from vx9.vxcore import MemoryFault
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 SHOWN: Final = 32  # bytes of a buffer
 STRING_SHOWN: Final = 256
 ARGS_SHOWN: Final = 16
+_RECORDS: Final = frozenset({"stat", "fstat", "wstat", "fwstat"})  # whose buffer is a stat record
+_RECORD_MOST: Final = 65535
 Shown = str | Callable[[int], str]
 
 _OPEN: Final = ("OREAD", "OWRITE", "ORDWR", "OEXEC")
@@ -70,12 +73,16 @@ def show(p: Proc, call: Call, args: Sequence[Any]) -> list[Shown]:
         count = args[i + 1] if i + 1 < len(args) and isinstance(args[i + 1], int) else SHOWN
         if value is None:
             shown.append("nil")
+        elif call.name in _RECORDS and kind.name == "in":
+            shown.append(_reading(_change, p, value, count))
+        elif call.name in _RECORDS and kind.name == "out":
+            shown.append(_later(p, _record, value))
         elif kind.name in _NUMBERS:
             shown.append(_NUMBERS[kind.name](value))
         elif kind.name in _BEFORE:
             shown.append(_reading(_BEFORE[kind.name], p, value, count))
         elif kind.name in _AFTER:
-            shown.append(_later(p, kind.name, value))
+            shown.append(_later(p, _AFTER[kind.name], value))
         else:
             shown.append(str(value) if not kind.c.endswith("*") else f"{value:#x}")
     return shown
@@ -91,13 +98,39 @@ def _reading(text: Callable[[Proc, Any, int], str], p: Proc, address: Any, count
         return f"{address:#x}"
 
 
-def _later(p: Proc, kind: str, address: int) -> Callable[[int], str]:
+def _later(p: Proc, show_it: Callable[[Proc, int, int], str],
+           address: int) -> Callable[[int], str]:
     def text(result: int) -> str:
         if result < 0:
             return f"{address:#x}" if address else "nil"
-        return _reading(_AFTER[kind], p, address, result)
+        return _reading(show_it, p, address, result)
 
     return text
+
+
+# Directory records
+
+def _fields(d: Dir | DirChange) -> str:
+    """What a record says, without what it leaves open."""
+    parts = [f"{name}={quoted(text.encode('utf-8', 'surrogateescape'))}" for name, text in
+             (("name", d.name), ("uid", d.uid), ("gid", d.gid), ("muid", d.muid)) if text]
+    if d.mode is not None:
+        parts.append(f"mode={_NUMBERS['perm'](d.mode)}")
+    parts += [f"{name}={value}" for name, value in
+              (("length", d.length), ("atime", d.atime), ("mtime", d.mtime)) if value is not None]
+    if isinstance(d, Dir):
+        parts.append(f"qid=({d.qid[0]:#x} {d.qid[1]} {d.qid[2]:#x})")
+    return "{" + " ".join(parts) + "}"
+
+
+def _record(p: Proc, address: int, result: int) -> str:
+    return _fields(unpack(p.mem.read(address, result)))
+
+
+def _change(p: Proc, address: int, count: int) -> str:
+    if count > _RECORD_MOST:
+        return f"{address:#x}"
+    return _fields(unpack_change(p.mem.read(address, count)))
 
 
 # Before the call

@@ -67,6 +67,24 @@ def test_results_in_memory_are_shown_after_the_call(traced):
     assert lines[4].startswith("nsec([1700000") and lines[-1] == "+++ exits '' +++"
 
 
+def test_stat_records(traced):
+    from vx9.fs.dir import DirChange, pack_change
+
+    def script(g):
+        yield from g.call("stat", g.text("/dev/null"), g.room(200), 200)
+        yield from g.call("stat", g.text("/dev/null"), g.room(8), 2)  # the size alone
+        change = pack_change(DirChange(mode=0o444, name="new"))
+        yield from g.call("wstat", g.text("/dev/null"), g.put(change), len(change))
+        yield from g.call("wstat", g.text("/dev/null"), g.put(b"x" * 60), 60)
+
+    lines = traced(script)
+    assert lines[0].startswith('stat("/dev/null", {name="null" uid="glenda" ')
+    assert " mode=0666 length=0 " in lines[0] and " qid=(0x" in lines[0]
+    assert lines[1].startswith('stat("/dev/null", 0x') and lines[1].endswith("= 2")
+    assert lines[2].startswith('wstat("/dev/null", {name="new" mode=0444}, ')
+    assert lines[3].startswith('wstat("/dev/null", 0x')
+
+
 def test_a_bad_address_and_the_note(traced):
     def script(g):
         yield from g.call("notify", 0x1200)
