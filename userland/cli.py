@@ -81,8 +81,8 @@ def common_options(parser: argparse.ArgumentParser, start: Common) -> None:
     add("--home", metavar="DIR", help="the guest's home folder (/usr/NAME)")
     add("--rw", action="store_true", help="the current folder (and --root) may be written")
     add("--mount", action=Gather, const=start.mount, metavar="ADDR[:GUEST]",
-        help="mount a 9P server of the host's at GUEST (/n/remote): unix!PATH or tcp!HOST!PORT")
-    add("--key", metavar="FILE", help="the key shared with the servers of --mount, or by serve")
+        help="mount a 9P server, unix!PATH or tcp!HOST!PORT")
+    add("--key", metavar="FILE", help="holds the key shared with 9P peers")
     add("--env", action=Gather, const=start.env, metavar="NAME[=VALUE]",
         help="set a variable, or pass on the host's")
     add("--inherit-env", action="store_true", help="pass on all of the host's variables")
