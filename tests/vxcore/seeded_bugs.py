@@ -142,7 +142,7 @@ SEEDS = (
     seed("a block is laid over the one before", "-", CACHE,
          "«(k->used + align - 1) & ~(align - 1)»", "k->used & ~(align - 1)"),
     seed("the map of entries is off", "89d8c3", TRANSLATE,
-         "vx_cache_enter(e->cache, eip, away, «e->base + s->host»)", "e->base + s->host + 1"),
+         "vx_cache_enter(e->cache, s->eip, away, «e->base + s->host»)", "e->base + s->host + 1"),
     seed("a table entry is off", "c3c3c3", TRANSLATE,
          "e->landing = «e->n»;\n    record(e, 0, VX_FORWARD)", "e->n + 1"),
     seed("a link patches the wrong bytes", "-", TRANSLATE,

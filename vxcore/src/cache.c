@@ -28,6 +28,10 @@ static struct vx_chunk chunk[VX_NCHUNK];
 static int nchunk = VX_NCHUNK;  /* how many of them may be used */
 static uint64_t tick;
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23  /* Linux 5.14; Debian's libc knows it */
+#endif
+enum { READY = 1 << 15 };  /* bytes of code that memory is got for at a time */
 enum { STUBS = VX_PAGE };  /* at the start of the arena, which chunk 0 does not use */
 
 static int
@@ -163,6 +167,7 @@ give_back(struct vx_cache *c, int keep)
             chunk[i].used = i == 0 ? STUBS : 0;
             if (keep && i == c->chunk)
                 continue;
+            chunk[i].ready = 0;
             chunk[i].cache = NULL;
             fallocate(code_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                       (off_t)i * VX_CHUNK + chunk[i].used, VX_CHUNK - chunk[i].used);
@@ -408,7 +413,7 @@ grow(void *array, uint32_t n, uint32_t *cap, size_t size)
 {
     if (n < *cap)
         return 0;
-    uint32_t more = *cap ? 2 * *cap : 256;
+    uint32_t more = *cap ? 4 * *cap : 256;
     void *p = realloc(*(void **)array, more * size);
     if (p == NULL)
         return -ENOMEM;
@@ -479,6 +484,19 @@ vx_cache_patch_byte(struct vx_cache *c, uint32_t host, uint8_t value)
     return err;
 }
 
+/* Have the host's memory for code up to used, in one go for several pages. */
+static void
+get_ready(struct vx_cache *c, uint32_t used)
+{
+    struct vx_chunk *k = &chunk[c->chunk];
+    uint32_t to = (used + READY - 1) & ~(uint32_t)(READY - 1);
+    if (to <= k->ready)
+        return;
+    /* If it fails, the pages come one by one. */
+    madvise(vx_code + (size_t)c->chunk * VX_CHUNK + k->ready, to - k->ready, MADV_POPULATE_WRITE);
+    k->ready = to;
+}
+
 int
 vx_cache_publish(struct vx_cache *c, uint32_t host, const uint8_t *code, uint32_t count,
                  uint32_t record)
@@ -489,6 +507,7 @@ vx_cache_publish(struct vx_cache *c, uint32_t host, const uint8_t *code, uint32_
     int err = vx_verify(c, host, code, count);
     if (err < 0)
         return err;
+    get_ready(c, host + count - VX_CODE_BASE - (uint32_t)c->chunk * VX_CHUNK);
     memcpy(vx_code_view(host), code, count);
     k->used = host + count - VX_CODE_BASE - (uint32_t)c->chunk * VX_CHUNK;
     k->block[k->nblock++] = (struct vx_block){host, host + count, record, c->nrecord - record};

@@ -45,16 +45,17 @@ struct step {  /* one instruction of the fragment */
     struct vx_insn in;
     uint32_t eip;
     uint16_t at;           /* offset of its bytes in the snapshot; they lie in order, but leaves' */
-    uint16_t host;         /* offset of its code in the block */
-    int16_t to;            /* the step it branches to, if in the fragment, or -1 */
-    uint8_t head;          /* a branch behind it comes back here: a loop */
-    uint8_t entry;         /* some branch of the fragment comes here */
     uint8_t thread;        /* not 0: so many bytes, without its prefix for a thread segment */
-    uint8_t away;          /* ECX is away before it */
-    uint8_t ecx;           /* then: enum vx_use, what it does with ECX */
+    uint8_t away;          /* ECX is away before it; what follows begins as 0, but loop and to */
+    uint16_t loop;         /* head: guest bytes of the smallest such loop, */
+    uint8_t end;           /* and its last step */
+    uint8_t head;          /* a branch behind it comes back here: a loop */
+    uint8_t aligned;       /* which is worth it */
+    uint8_t ecx;           /* where ECX is away: enum vx_use, what it does with it */
     uint8_t leaf;          /* not 0: the call into leaf number leaf - 1, or the return from it */
     uint8_t pure;          /* of such a leaf */
-    uint16_t loop;         /* head: guest bytes of the smallest such loop */
+    int16_t to;            /* the step it branches to, if in the fragment, or -1 */
+    uint16_t host;         /* offset of its code in the block */
 };
 
 struct fixup {
@@ -77,8 +78,9 @@ struct emitter {
     int nstep, nfixup;
     uint32_t nrecord;
     int most;              /* steps to take */
-    int nmain;             /* steps that are not of leaves: */
-    uint8_t main[MAX_INSNS];
+    int nmain, nbranch, heads;
+    uint8_t main[MAX_INSNS];    /* the steps that are not of leaves, */
+    uint8_t branch[MAX_INSNS];  /* and those that branch directly */
     int nleaf;
     struct leaf {
         int pure;          /* touches neither memory nor ESP */
@@ -238,37 +240,19 @@ put_jump(struct emitter *e, uint32_t eip, int step)
 
 /* ---- scan ---- */
 
-static int
-ends_fragment(int action)
-{
-    switch (action) {
-    case VX_A_COPY:
-    case VX_A_JCC:
-    case VX_A_LOOPNZ:
-    case VX_A_LOOPZ:
-    case VX_A_LOOP:
-    case VX_A_JECXZ:
-    case VX_A_INTO:
-        return 0;
-    }
-    return 1;
-}
-
-/* Directly, to where the fragment may go on. */
-static int
-branches(int action)
-{
-    switch (action) {
-    case VX_A_JCC:
-    case VX_A_JMP:
-    case VX_A_LOOPNZ:
-    case VX_A_LOOPZ:
-    case VX_A_LOOP:
-    case VX_A_JECXZ:
-        return 1;
-    }
-    return 0;
-}
+/* Of an action: does the fragment go on behind it, and does it branch directly, to where the
+ * fragment may go on? */
+enum { GOES_ON = 1, BRANCHES = 2 };
+static const uint8_t kind[256] = {
+    [VX_A_COPY] = GOES_ON,
+    [VX_A_INTO] = GOES_ON,
+    [VX_A_JCC] = GOES_ON | BRANCHES,
+    [VX_A_LOOPNZ] = GOES_ON | BRANCHES,
+    [VX_A_LOOPZ] = GOES_ON | BRANCHES,
+    [VX_A_LOOP] = GOES_ON | BRANCHES,
+    [VX_A_JECXZ] = GOES_ON | BRANCHES,
+    [VX_A_JMP] = BRANCHES,
+};
 
 static uint32_t
 eip_after(struct emitter *e, const struct step *s)
@@ -317,9 +301,8 @@ take(struct emitter *e, uint32_t eip, uint32_t at, int *away)
     struct step *s = &e->step[e->nstep++];
     s->eip = eip;
     s->at = (uint16_t)at;
+    memset(&s->loop, 0, sizeof *s - offsetof(struct step, loop));
     s->to = -1;
-    s->host = 0;
-    s->head = s->entry = s->leaf = s->pure = 0;
     s->loop = UINT16_MAX;
     s->away = *away != VX_HERE;
     if (s->away) {
@@ -381,6 +364,8 @@ cut(struct emitter *e, int n)
     e->nstep = n;
     while (e->nmain && e->main[e->nmain - 1] >= n)
         e->nmain--;
+    while (e->nbranch && e->branch[e->nbranch - 1] >= n)
+        e->nbranch--;
     e->nleaf = 0;
     for (int i = 0; i < n; i++)
         if (e->step[i].leaf > e->nleaf)
@@ -437,14 +422,19 @@ scan(struct emitter *e, struct vx_memory *m, uint32_t *bad)
         e->main[e->nmain++] = (uint8_t)e->nstep;
         take(e, e->eip + at, at, &away);
         at += (uint32_t)length;
+        uint8_t is = s->thread ? 0 : kind[s->in.action];
+        if (is == GOES_ON)
+            continue;
         if (s->in.action == VX_A_CALL && !s->thread && at <= LEAF_REACH &&
             follow(e, m, branch_target(e, s), e->eip + at, &away))
             continue;
-        if (s->thread || ends_fragment(s->in.action)) {
+        if (is & BRANCHES)
+            e->branch[e->nbranch++] = (uint8_t)(e->nstep - 1);
+        if (!(is & GOES_ON)) {
             e->open = 0;
             break;
         }
-        if (join && branches(s->in.action) && s->in.value < 0)
+        if (join && branch_target(e, s) == e->eip + join_at)
             break;         /* a loop's end: one jump less in the loop is worth its code twice */
     }
     e->end = e->eip + at;
@@ -455,13 +445,25 @@ scan(struct emitter *e, struct vx_memory *m, uint32_t *bad)
 
 /* ---- mark ---- */
 
+/* Where one loop ends in another, each runs into the other's head: nothing to fill there. */
 static void
-mark(struct emitter *e)
+choose_aligned(struct emitter *e)
 {
     for (int i = 0; i < e->nstep; i++) {
         struct step *s = &e->step[i];
-        if (!branches(s->in.action))
-            continue;
+        s->aligned = s->head;
+        for (int k = 0; k < i && s->aligned; k++)
+            if (e->step[k].head && e->step[k].end >= i && e->step[k].end < s->end)
+                s->aligned = 0;
+    }
+}
+
+static void
+mark(struct emitter *e)
+{
+    e->heads = 0;
+    for (int i = 0; i < e->nbranch; i++) {
+        struct step *s = &e->step[e->branch[i]];
         uint32_t at = branch_target(e, s) - e->eip;
         if (at >= e->end - e->eip)
             continue;
@@ -478,14 +480,18 @@ mark(struct emitter *e)
         if (lo == e->nmain || t->at != at || t->away != leaves_away(s))
             continue;  /* into the middle of an instruction, or not for ECX here: other code */
         s->to = (int16_t)to;
-        t->entry = 1;
-        if (to <= i) {
-            uint16_t size = (uint16_t)(s->at + s->in.length - t->at);
-            t->head = 1;
-            if (size < t->loop)
-                t->loop = size;
+        if (t > s)
+            continue;
+        uint16_t size = (uint16_t)(s->at + s->in.length - t->at);
+        t->head = 1;
+        e->heads++;
+        if (size < t->loop) {
+            t->loop = size;
+            t->end = e->branch[i];
         }
     }
+    if (e->heads)
+        choose_aligned(e);
 }
 
 /* Short loops are fetched best from the beginning of a line. */
@@ -711,7 +717,7 @@ emit_step(struct emitter *e, struct step *s)
     e->away = s->away ? VX_AWAY : VX_HERE;
     e->afresh = s->pure ? VX_AFRESH : 0;
     record_at(e, eip);
-    if (s->head)
+    if (s->aligned)
         align(e, head_alignment(s));
     s->host = (uint16_t)e->n;
     if (s->away && s->ecx == VX_USED) {
@@ -828,16 +834,26 @@ publish_block(struct emitter *e)
     return err < 0 ? err : vx_cache_publish(c, e->base, e->code, e->n, first);
 }
 
+/* To where one can come, from elsewhere in the fragment or from without. */
+static int
+enter(struct emitter *e, const struct step *s)
+{
+    int away = s->away ? VX_AWAY : VX_HERE;
+    if (vx_cache_find(e->cache, s->eip, away))
+        return 0;
+    return vx_cache_enter(e->cache, s->eip, away, e->base + s->host);
+}
+
 static int
 publish(struct emitter *e)
 {
     int err = publish_block(e);
-    for (int i = 0; i < e->nstep && err == 0; i++) {
-        struct step *s = &e->step[i];
-        uint32_t eip = s->eip;
-        int away = s->away ? VX_AWAY : VX_HERE;
-        if (i == 0 || (s->entry && !vx_cache_find(e->cache, eip, away)))
-            err = vx_cache_enter(e->cache, eip, away, e->base + s->host);
+    if (err == 0)
+        err = enter(e, &e->step[0]);
+    for (int i = 0; i < e->nbranch && err == 0; i++) {
+        int to = e->step[e->branch[i]].to;
+        if (to >= 0)
+            err = enter(e, &e->step[to]);
     }
     return err;
 }
@@ -907,7 +923,7 @@ begin(struct emitter *e, struct vx_cache *c, uint32_t eip, int away)
     e->afresh = 0;
     e->eip = eip;
     e->n = 0;
-    e->failed = e->nstep = e->nmain = e->nleaf = e->nfixup = 0;
+    e->failed = e->nstep = e->nmain = e->nbranch = e->nleaf = e->nfixup = 0;
     e->shorter = 0;
     e->nrecord = 0;
     e->most = MAX_INSNS;
@@ -937,8 +953,8 @@ build(struct vx_memory *m, struct vx_cache *c, uint32_t eip, int away, int landi
         return err;
     mark(e);
     uint32_t boundary = FRAGMENT_ALIGN;
-    for (int i = 0; i < e->nstep; i++)
-        if (e->step[i].head && head_alignment(&e->step[i]) > boundary)
+    for (int i = 0; i < e->nstep && e->heads; i++)
+        if (e->step[i].aligned && head_alignment(&e->step[i]) > boundary)
             boundary = head_alignment(&e->step[i]);
     err = vx_cache_room(c, (uint32_t)(e->nstep + 2) * INSN_ROOM, boundary, &e->base);
     if (err < 0)
@@ -1041,14 +1057,13 @@ vx_translate_thread(struct vx_cache *c, uint32_t exit, uint32_t base, uint32_t *
     unsigned n = vx_insn_rebase(x.code, x.arg, base, e->guest);
     if (n == 0 || vx_decode(e->guest, n, VX_FEATURES_ALL, &s->in) != (int)n)
         return -EBADMSG;
-    s->at = s->host = 0;
+    memset(&s->eip, 0, sizeof *s - offsetof(struct step, eip));
     s->to = -1;
-    s->head = s->entry = s->thread = s->away = s->leaf = s->pure = 0;
     s->eip = x.eip;
     e->end_away = VX_HERE;
     e->shorter = n - x.length;
     e->end = eip_after(e, s);
-    e->open = !ends_fragment(s->in.action);
+    e->open = (kind[s->in.action] & GOES_ON) != 0;
     emit(e);
     err = publish_block(e);
     *host = e->base + s->host;

@@ -219,6 +219,7 @@ struct vx_exit {
 struct vx_chunk {
     struct vx_cache *cache;
     uint32_t used;
+    uint32_t ready;           /* bytes that there is memory for */
     uint32_t nblock, capblock;
     struct vx_block *block;   /* ascending */
 };
