@@ -50,6 +50,11 @@ class Account:
                 raise PlanError(ENOMEM)
         self.used += size
 
+    def has_room(self, size: int) -> bool:
+        """Whether one that has much could take so much."""
+        most = self.limits.total_memory
+        return most is None or self.used + size <= most // 2
+
     def give(self, size: int) -> None:
         """Count size bytes less."""
         self.used -= size

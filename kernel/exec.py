@@ -25,6 +25,7 @@ from vx9.kernel.waitrec import ARGS_MAX
 from vx9.vxcore import CodeCache, CoreError, Memory, MemoryObject
 
 if TYPE_CHECKING:
+    from vx9.kernel.account import Account
     from vx9.kernel.chan import Chan
     from vx9.kernel.proc import Proc
 
@@ -108,6 +109,7 @@ class Image:
     data: bytes
     layout: Layout
     go: bool
+    cost: int  # bytes that it counts for in the account
     segment: Segment = field(init=False)  # the text, as processes have it
 
     def __post_init__(self) -> None:
@@ -136,15 +138,30 @@ class Images:
         end = HEADER.size + header.text + header.data
         if d.length and d.length < end:
             raise PlanError(EBADEXEC)
-        content = await _read_all(p, c, end)
-        text = MemoryObject(header.layout.data_base - TEXT_BASE)
-        text.write(0, content[:HEADER.size + header.text])
-        image = Image(text, CodeCache(), content[HEADER.size + header.text:], header.layout,
-                      content[HEADER.size:HEADER.size + len(_GO_BUILD)] == _GO_BUILD)
+        account = p.kernel.account
+        while self._images and not account.has_room(end):
+            self._forget(account)
+        account.take(end)
+        try:
+            content = await _read_all(p, c, end)
+            text = MemoryObject(header.layout.data_base - TEXT_BASE)
+            text.write(0, content[:HEADER.size + header.text])
+        except BaseException:
+            account.give(end)
+            raise
+        go = content[HEADER.size:HEADER.size + len(_GO_BUILD)] == _GO_BUILD
+        image = Image(text, CodeCache(), content[HEADER.size + header.text:], header.layout, go, end)
+        old = self._images.pop(key, None)  # read by another at the same time
+        if old is not None:
+            account.give(old.cost)
         self._images[key] = image
         while len(self._images) > CACHED_IMAGES:
-            self._images.popitem(last=False)
+            self._forget(account)
         return image
+
+    def _forget(self, account: Account) -> None:
+        _, image = self._images.popitem(last=False)
+        account.give(image.cost)
 
 
 async def _read_all(p: Proc, c: Chan, end: int) -> bytes:
@@ -259,6 +276,9 @@ def make_space(p: Proc, program: Program) -> tuple[Space, int, int]:
         raise PlanError(ENOVMEM)
     try:
         limit = size_class(image, quota)
+        kept = 0 if p.space is None else p.space.kept_top()
+        limit = next((each for each in Memory.LIMITS
+                      if each >= limit and each - STACK_SIZE >= kept), limit)
         space = Space.new(limit, image.code, image.text, image.layout,
                           limit if quota is None else quota)
     except CoreError as error:
