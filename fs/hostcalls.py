@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import errno
 import os
+from collections.abc import Sized
 from typing import Final
 
 from .errors import (
@@ -77,6 +78,7 @@ class Calls:
     SYS_RENAMEAT2: Final = 316
     SYS_OPENAT2: Final = 437
     NOREPLACE: Final = 1
+    NO_XDEV: Final = 0x01
     NO_MAGICLINKS: Final = 0x02
     BENEATH: Final = 0x08
 
@@ -86,14 +88,16 @@ class Calls:
         _fields_ = [("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64),
                     ("resolve", ctypes.c_uint64)]
 
-    def __init__(self) -> None:
+    def __init__(self, stay: Sized = ()) -> None:
+        self._stay = stay  # while it holds something, links lead to no other mount
         self._syscall = ctypes.CDLL(None, use_errno=True).syscall
         self._syscall.restype = ctypes.c_long
-        self._how = self.How(0, 0, self.BENEATH | self.NO_MAGICLINKS)
+        self._how = self.How()
 
     def open_beneath(self, fd: int, path: bytes, flags: int) -> int:
         """A descriptor of path, which lies below fd whatever links it goes through."""
         self._how.flags = flags
+        self._how.resolve = self.BENEATH | self.NO_MAGICLINKS | (self.NO_XDEV if self._stay else 0)
         for _ in range(_TRIES):
             new = int(self._syscall(
                 ctypes.c_long(self.SYS_OPENAT2), ctypes.c_int(fd), ctypes.c_char_p(path),

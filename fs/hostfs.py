@@ -51,7 +51,7 @@ from .errors import (
 )
 from .hostattr import KEPT, Attributes
 from .hostcalls import OFFMAX, Calls, File, plan_error
-from .hostlinks import open_beneath
+from .hostlinks import Hidden, open_beneath
 from .server import Fid, Refuser
 
 _PATH: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -66,9 +66,11 @@ class HostFS(Refuser):
     Raises PlanError when root is not there or is something else.
     """
 
-    def __init__(self, root: str | bytes, rw: bool = False, me: str | None = None) -> None:
+    def __init__(self, root: str | bytes, rw: bool = False, me: str | None = None,
+                 hidden: Hidden | None = None) -> None:
         self.rw = rw
-        self._calls = Calls()
+        self._hidden = hidden if hidden is not None else Hidden()
+        self._calls = Calls(self._hidden)
         self._all_powerful = os.geteuid() == 0
         self._attr = Attributes(os.geteuid(), me)
         self._locked: set[int] = set()  # exclusive-use files that are open
@@ -118,7 +120,7 @@ class HostFS(Refuser):
             up = File(self._beneath(path), path)
             return up, self._served(os.fstat(up.fd))
         raw = name.encode("utf-8", "surrogateescape")
-        if raw in (b"", b".") or b"/" in raw or b"\0" in raw:
+        if raw in (b"", b".") or b"/" in raw or b"\0" in raw or self._hidden.has(f.fd, raw):
             raise PlanError(ENONEXIST)
         new = File(os.open(raw, _PATH, dir_fd=f.fd), (*f.path, raw))
         st = os.fstat(new.fd)
@@ -242,8 +244,7 @@ class HostFS(Refuser):
             if fid.omode & ORCLOSE:
                 with contextlib.suppress(PlanError):
                     await self.remove(fid)
-            if fid.qid[0] in self._locked:
-                self._locked.discard(fid.qid[0])
+            self._locked.discard(fid.qid[0])
             fid.omode = -1
         try:
             f.close()
@@ -302,12 +303,13 @@ class HostFS(Refuser):
 
     async def readdir(self, fid: Fid) -> list[Dir]:
         """All that could be walked to: links that lead astray and special files are left out."""
-        f: File = fid.aux
-        dirs = []
+        f, dirs = fid.aux, []
         try:
             with os.scandir(f.fd) as entries:
                 for entry in entries:
                     name = os.fsencode(entry.name)
+                    if self._hidden.has(f.fd, name):
+                        continue
                     try:
                         st = entry.stat(follow_symlinks=False)
                         if stat.S_ISLNK(st.st_mode):

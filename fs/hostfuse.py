@@ -125,7 +125,8 @@ def _by_helper(point: str, options: Sequence[str]) -> int:
         theirs.close()
         fds = array.array("i")
         with contextlib.suppress(OSError):
-            _, extra, _, _ = ours.recvmsg(1, socket.CMSG_SPACE(fds.itemsize), socket.MSG_CMSG_CLOEXEC)
+            _, extra, _, _ = ours.recvmsg(1, socket.CMSG_SPACE(fds.itemsize),
+                                          socket.MSG_CMSG_CLOEXEC)
             for level, kind, data in extra:
                 if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
                     fds.frombytes(data[: fds.itemsize])
@@ -149,8 +150,9 @@ def unmount(point: str, lazy: bool = False) -> None:
     if program is None:
         raise PlanError(f"{point}: only root can unmount without fusermount3")
     done = subprocess.run([program, "-u", *(["-z"] if lazy else []), "--", point],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False,
-                          stderr=subprocess.PIPE, timeout=HELPER_SECONDS, env={**os.environ, "LC_ALL": "C"})
+                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, check=False, timeout=HELPER_SECONDS,
+                          env={**os.environ, "LC_ALL": "C"})
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip()
         raise PlanError(f"{said or point}{'; --lazy does not mind' if 'busy' in said else ''}")

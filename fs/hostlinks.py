@@ -1,4 +1,4 @@
-"""Symbolic links of a host folder: followed while they stay beneath it.
+"""Symbolic links of a host folder, followed while they stay beneath it, and hidden names.
 
 openat2 with RESOLVE_BENEATH follows relative links and refuses absolute ones.  Of those, the
 ones that name something by the folder's own path on the host lead beneath it all the same:
@@ -16,6 +16,41 @@ from .hostcalls import Calls
 
 LINKS: Final = 40  # followed on the way to one file
 _FLAGS: Final = os.O_PATH | os.O_CLOEXEC
+
+
+class Hidden:
+    """Names in host folders that are not there for guests: where we ourselves are mounted.
+
+    To look at one would be to ask ourselves, and to wait for our own answer.
+    """
+
+    def __init__(self) -> None:
+        self._folders: dict[bytes, list[tuple[int, int]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._folders)
+
+    def add(self, path: str) -> None:
+        """Hide path, an absolute name without links.  Raises OSError."""
+        folder, name = os.path.split(os.fsencode(path))
+        st = os.stat(folder)
+        self._folders.setdefault(name, []).append((st.st_dev, st.st_ino))
+
+    def remove(self, path: str) -> None:
+        """Show it again."""
+        folder, name = os.path.split(os.fsencode(path))
+        st = os.stat(folder)
+        self._folders[name].remove((st.st_dev, st.st_ino))
+        if not self._folders[name]:
+            del self._folders[name]
+
+    def has(self, folder: int, name: bytes) -> bool:
+        """Whether name is hidden in the folder that a descriptor is of."""
+        folders = self._folders.get(name)
+        if folders is None:
+            return False
+        st = os.fstat(folder)
+        return (st.st_dev, st.st_ino) in folders
 
 
 def open_beneath(calls: Calls, root: int, path: tuple[bytes, ...]) -> int:

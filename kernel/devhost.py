@@ -12,6 +12,7 @@ from typing import Final
 
 from vx9.fs.errors import EBADSPEC, PlanError
 from vx9.fs.hostfs import HostFS
+from vx9.fs.hostlinks import Hidden
 from vx9.fs.ramfs import RamFS
 from vx9.fs.server import FileServer, Refuser
 from vx9.kernel.account import Account
@@ -28,10 +29,11 @@ class Host(Refuser):
     def __init__(self, numbers: Iterator[int]) -> None:
         self._numbers = numbers
         self._granted: dict[str, FileServer] = {}
+        self.hidden = Hidden()  # in all of them
 
     def grant(self, path: str, rw: bool, me: str) -> str:
         """Let path of the host be attached; the name, "#U1".  Raises PlanError."""
-        server = HostFS(path, rw, me)
+        server = HostFS(path, rw, me, self.hidden)
         server.dev = next(self._numbers)
         self._granted[str(server.dev)] = server
         return f"#U{server.dev}"

@@ -161,7 +161,7 @@ async def bind_host(kernel: Kernel, host_dir: str, guest_dir: str, rw: bool,
     if mem:
         account = kernel.account
         above = RamFS(kernel.user, kernel.clock.seconds, account.limits.ram, charge=account.take)
-        sharp = device.adopt(Overlay(HostFS(host_dir, False, kernel.user), above))
+        sharp = device.adopt(Overlay(HostFS(host_dir, False, kernel.user, device.hidden), above))
     else:
         sharp = device.grant(host_dir, rw, kernel.user)
     create = MCREATE if rw or mem else 0

@@ -51,7 +51,7 @@ class Common(argparse.Namespace):
                          memory=None, user=None, strace=False, strace_out=None, line=None,
                          profile=False, profile_out=None, fault_report=False, no_walls=False,
                          home=None, dialect="auto", namespace=None, login=False, start=None, ncpu=1,
-                         mount=[], key=None, limit=[])
+                         mount=[], name=None, key=None, limit=[])
 
 
 class Gather(argparse.Action):
@@ -82,6 +82,8 @@ def common_options(parser: argparse.ArgumentParser, start: Common) -> None:
     add("--rw", action="store_true", help="the current folder (and --root) may be written")
     add("--mount", action=Gather, const=start.mount, metavar="ADDR[:GUEST]",
         help="mount a 9P server, unix!PATH or tcp!HOST!PORT")
+    add("--name", metavar="NAME",
+        help="let vx9 mount --attach NAME have this name space while it lasts")
     add("--key", metavar="FILE", help="holds the key shared with 9P peers")
     add("--env", action=Gather, const=start.env, metavar="NAME[=VALUE]",
         help="set a variable, or pass on the host's")
@@ -156,6 +158,25 @@ def parser(start: Common) -> Parser:
     import_.add_argument("-c", **line)
     common_options(import_, start)
 
+    mount = commands.add_parser("mount", help="the name space as a file system of the host",
+                                allow_abbrev=False)
+    mount.add_argument("folder", metavar="DIR", help="an empty folder of the host")
+    mount.add_argument("--attach", default=None, metavar="NAME",
+                       help="the name space of the running vx9 that was given --name NAME")
+    mount.add_argument("--background", action="store_true", help="return when it is mounted")
+    mount.add_argument("--tree", default="/", metavar="DIR", help="from this folder down (/)")
+    mount.add_argument("--cache", type=limits.seconds, default=None, metavar="TIME",
+                       help="how long the host may believe what it knows of plain files (1s)")
+    mount.add_argument("--backend", choices=("auto", "raw", "fusepy"), default="auto",
+                       help="how the host is talked to (auto)")
+    mount.add_argument("--allow-other", action="store_true",
+                       help="other users of the host may use it too")
+    common_options(mount, start)
+
+    umount = commands.add_parser("umount", help="end a vx9 mount", allow_abbrev=False)
+    umount.add_argument("folder", metavar="DIR", help="where it is")
+    umount.add_argument("-l", "--lazy", action="store_true", help="also when it is in use")
+
     bench = commands.add_parser("bench", help="the benchmarks, side by side with native code",
                                 allow_abbrev=False)
     bench.add_argument("part", nargs="?", choices=["core", "kernel", "files", "all"], default="all")
@@ -175,6 +196,9 @@ def dispatch(options: argparse.Namespace) -> int:
     if options.command == "bench":
         from vx9.userland.bench.bench import bench
         return bench(options.part, options.json)
+    if options.command in ("mount", "umount"):
+        from vx9.userland import mount
+        return mount.mount(options) if options.command == "mount" else mount.umount(options)
     if options.command in ("serve", "import"):
         from vx9.userland import serve
         return serve.serve(options) if options.command == "serve" else serve.import_(options)

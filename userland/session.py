@@ -3,10 +3,10 @@
 import argparse
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from vx9.userland import grants, limits, remote, rooted
+from vx9.userland import control, grants, limits, remote, rooted
 from vx9.userland.errors import Refusal
 from vx9.userland.grants import Grant
 from vx9.userland.see.watching import watching
@@ -65,7 +65,8 @@ def walls(options: argparse.Namespace, wanted: Sequence[Grant], writable: Sequen
 
 @contextlib.contextmanager
 def kernel(options: argparse.Namespace, extra: Sequence[Grant] = (),
-           writable: Sequence[str] = ()) -> "Iterator[Kernel]":
+           writable: Sequence[str] = (),
+           prepare: "Callable[[Kernel], object]" = lambda kernel: None) -> "Iterator[Kernel]":
     """A running kernel with everything granted, and vx9's own writable files; stopped at the end.
 
     From then on this process cannot start programs, nor change any other file of the host.
@@ -76,11 +77,13 @@ def kernel(options: argparse.Namespace, extra: Sequence[Grant] = (),
     from vx9.fs.errors import PlanError
     from vx9.kernel.kernel import Kernel
 
-    with watching(options) as seen, remote.remotes(options) as remotes:
+    with (watching(options) as seen, remote.remotes(options) as remotes,
+          control.offered(options) as listener):
         user = options.user or rooted.USER
         running = Kernel(limits=limits.chosen(options), user=user, strace=seen.trace, processors=options.ncpu,
                          **rooted.kernel_options(options, user))
         seen.hook(running)
+        prepare(running)
         walls(options, wanted, writable)  # before there are other threads
         running.start()
         try:
@@ -96,6 +99,7 @@ def kernel(options: argparse.Namespace, extra: Sequence[Grant] = (),
             if root is None and file is not None:
                 rooted.extend(running, options, file)
             remote.mount(running, remotes, key)
+            control.serve(running, listener)
             yield running
         finally:
             running.stop()
