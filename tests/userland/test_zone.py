@@ -63,3 +63,12 @@ def test_a_zone_that_always_saves():
     text = zone.plan9(Summer())
     assert offset(text, 10**9) == 7200 and text.startswith(b"CEST 7200 CEST 7200\n")
     assert zone.plan9(UTC) == zone.GMT
+
+
+@pytest.mark.guest
+@pytest.mark.parametrize("name, shown", [
+    ("UTC", b"Thu Jan  1 00:00:00 GMT 1970\n"), ("Asia/Tokyo", b"Thu Jan  1 09:00:00 JST 1970\n"),
+    ("America/New_York", b"Wed Dec 31 19:00:00 EST 1969\n")])
+def test_a_guest_tells_the_hosts_time(vx9, demand, name, shown):
+    known(name, demand)
+    assert vx9("run", "date", "0", env={"TZ": name}).stdout == shown
