@@ -88,9 +88,12 @@ class Go:
         return folder
 
     def guest_flags(self) -> list[str]:
-        """Flags of vx9 that give a guest GOROOT with its own toolchain in it, on its path too."""
+        """Flags of vx9 that give a guest GOROOT with its own toolchain in it, on its path too.
+
+        GOROOT is not changed, but the go command of Plan 9 locks its go.mod by a bit of the mode.
+        """
         tools = self.guest_tools()
-        return ["--bind", str(self.root), "--bind", f"{tools}/bin:{self.root}/bin",
+        return ["--bind", f"{self.root}:mem", "--bind", f"{tools}/bin:{self.root}/bin",
                 "--bind", f"{tools}/tool:{self.root}/pkg/tool", "--env", f"GOROOT={self.root}",
                 "--env", f"path=.:/bin:{self.root}/bin"]
 
