@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from .wire import OVERHEAD, Message
 
 if TYPE_CHECKING:
-    from .verbs import Held
+    from .verbs import Held, Rule
 
 MSIZE: Final = 128 * 1024 + OVERHEAD
 
@@ -56,14 +56,15 @@ class Inline:
 class Request:
     """One T-message between its coming and its answer."""
 
-    __slots__ = ("alone", "flushes", "held", "message", "new", "on", "silent", "size", "started",
-                 "task")
+    __slots__ = ("alone", "flushes", "held", "message", "new", "on", "rule", "silent", "size",
+                 "started", "task")
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: Message, rule: Rule) -> None:
         self.message = message
+        self.rule = rule
         self.on: Held | None = None  # the fid it uses
         self.new: Held | None = None  # the fid it makes
-        self.alone = False  # whether it bears no other on its fid
+        self.alone = rule.alone  # whether it bears no other on its fid
         self.started = False
         self.held = False  # whether it counts on its fid
         self.task: Any = None

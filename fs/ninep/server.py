@@ -152,43 +152,44 @@ class Session:
 
     def _admit(self, t: Message, rule: verbs.Rule) -> None:
         """Find the fids of a request and let it run, or wait for its turn."""
-        request = Request(t)
+        request = Request(t, rule)
+        on: Held | None = None
+        if rule.makes != 1:
+            on = request.on = self.fids.get(t[1])
+            if on is None:
+                self._refuse(t, "unknown fid")
+                return
         if rule.size is not None:
             request.size = rule.size(self, t)
             if self._size + self._out_size + request.size > self.limits.bytes + self.msize:
                 self._refuse(t, f"too much under way: at most {self.limits.bytes} bytes")
                 return
-        if rule.makes:
-            number = t[rule.makes]
-            if number != t[1] or rule.makes == 1:
-                if number in self.fids or number == NOFID:
-                    self._refuse(t, "duplicate fid")
-                    return
-                if len(self.fids) >= self.limits.fids:
-                    self._refuse(t, f"too many fids: at most {self.limits.fids}")
-                    return
-                request.new = Held()
-                request.new.alone = True
-            else:
-                request.alone = True  # a walk of a fid to itself
-        if rule.makes != 1:
-            on = self.fids.get(t[1])
-            if on is None:
-                self._refuse(t, "unknown fid")
-                return
-            request.on = on
-            request.alone = request.alone or rule.alone
-            if rule.ends:
-                del self.fids[t[1]]
-        if request.new is not None:
-            self.fids[t[rule.makes]] = request.new
+            self._size += request.size
+        if rule.makes and not self._make(request, t[rule.makes]):
+            return
+        if rule.ends:
+            del self.fids[t[1]]
         self._requests[t[0]] = request
-        self._size += request.size
-        on = request.on
         if on is not None and (on.alone or on.queue or (request.alone and on.users)):
             on.queue.append(request)
         else:
             self._start(request)
+
+    def _make(self, request: Request, number: int) -> bool:
+        """Reserve the fid that a request makes; whether that can be."""
+        t = request.message
+        if request.on is not None and number == t[1]:
+            request.alone = True  # a walk of a fid to itself
+            return True
+        if number in self.fids or number == NOFID:
+            self._refuse(t, "duplicate fid")
+            return False
+        if len(self.fids) >= self.limits.fids:
+            self._refuse(t, f"too many fids: at most {self.limits.fids}")
+            return False
+        self.fids[number] = request.new = Held()
+        request.new.alone = True
+        return True
 
     def _start(self, request: Request) -> None:
         on = request.on
@@ -197,15 +198,14 @@ class Session:
             on.alone = request.alone
             request.held = True
         request.started = True
-        coro = self._run(request)
-        request.task = self.runner.spawn(coro, "9P request")
+        request.task = self.runner.spawn(self._run(request), "9P request")
 
     async def _run(self, request: Request) -> None:
         """Do it, whatever happens, and answer."""
         t = request.message
         reply: Message | list[bytes] | None = None
         try:
-            reply = await verbs.RULES[type(t)].serve(self, request, t)
+            reply = await request.rule.serve(self, request, t)
         except PlanError as error:
             reply = wire.Rerror(t[0], wire.ename(str(error)))
         except Exception:
@@ -228,7 +228,7 @@ class Session:
         if new is not None:
             new.alone = False
             if new.fid is None:  # it was not made
-                number = request.message[verbs.RULES[type(request.message)].makes]
+                number = request.message[request.rule.makes]
                 if self.fids.get(number) is new:
                     del self.fids[number]
             self._next(new)
@@ -237,6 +237,13 @@ class Session:
             on.alone = False
             if on.queue:
                 self._next(on)
+        if request.flushes:
+            self._answer_flushes(request)
+        if self._closing or self._version is not None:
+            self._when_quiet()
+
+    def _answer_flushes(self, request: Request) -> None:
+        """Those of the request, then those of these."""
         flushes = deque(request.flushes)
         while flushes:
             flush = flushes.popleft()
@@ -244,8 +251,6 @@ class Session:
             if not flush.silent:
                 self._put(wire.Rflush(flush.message.tag))
             flushes += flush.flushes
-        if self._closing or self._version is not None:
-            self._when_quiet()
 
     def _next(self, held: Held) -> None:
         """Start what waits for a fid and need not wait longer."""
@@ -278,15 +283,14 @@ class Session:
         if len(self._requests) >= 2 * self.limits.requests:
             self.fail("too many flushes under way", t.tag)
             return
-        flush = Request(t)
+        flush = Request(t, verbs.FLUSH)
         self._requests[t.tag] = flush
         old.flushes.append(flush)
         self._interrupt(old)
 
     def _interrupt(self, request: Request) -> None:
         """End a request early where that can be; one that ends a fid must be done."""
-        rule = verbs.RULES.get(type(request.message))
-        if rule is None or rule.ends:
+        if request.rule.ends:
             return
         if request.started:
             if request.task is not None:

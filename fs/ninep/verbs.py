@@ -339,6 +339,10 @@ class Rule:
     size: Callable[[Session, Any], int] | None = None  # bytes it holds
 
 
+async def _never(session: Session, request: Request, t: Message) -> Message:
+    raise AssertionError("a flush is answered with its request")
+
+
 # fmt: off
 RULES: Final[dict[type, Rule]] = {
     wire.Tauth:   Rule(_auth, makes=1),
@@ -354,3 +358,4 @@ RULES: Final[dict[type, Rule]] = {
     wire.Twstat:  Rule(_wstat, alone=True),
 }
 # fmt: on
+FLUSH: Final = Rule(_never, ends=True)  # the session answers it; nothing ends it early

@@ -227,6 +227,9 @@ _PACK: Final[dict[type, Callable[[Message], bytes]]] = {}
 for _at, _message in MESSAGES.items():
     _UNPACK[_at], _PACK[_message] = _compile(_at, _message)
 
+# Those that are hot and carry data, with a copy less.
+_STAT: Final = struct.Struct("<IBHH")
+_PACK[Rstat] = lambda message: _pack_stat(*message)
 _PACK[Rread] = lambda message: b"".join(pack_read(*message))
 _PACK[Twrite] = lambda message: b"".join(pack_write(*message))
 
@@ -237,6 +240,10 @@ def pack(message: Message) -> bytes:
         return _PACK[type(message)](message)
     except struct.error as error:
         raise BadMessage(f"{type(message).__name__}: {error}") from None
+
+
+def _pack_stat(tag: int, stat: bytes) -> bytes:
+    return _STAT.pack(9 + len(stat), 125, tag, len(stat)) + stat
 
 
 def pack_read(tag: int, data: bytes) -> list[bytes]:
