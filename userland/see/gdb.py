@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import stat
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -347,7 +348,12 @@ def listen(text: str) -> Iterator[Stub]:
 
 
 def _clear(path: str) -> None:
-    """Remove the socket of a stub that is gone."""
+    """Remove the socket of a stub that is gone, and nothing else."""
+    try:
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            return
+    except OSError:
+        return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(path)

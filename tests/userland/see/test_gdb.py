@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vx9.userland.errors import Refusal
-from vx9.userland.see.gdb import address
+from vx9.userland.see.gdb import address, listen
 from vx9.userland.see.symbols import read
 
 pytestmark = pytest.mark.guest
@@ -193,6 +193,14 @@ def test_gdb_may_go_and_come_back(debug):
     said = d.ask("attach 1", "info registers eip", "kill")
     assert "eip" in said, said
     assert d.end()[0] == 137
+
+
+def test_only_a_stale_socket_is_replaced(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("precious")
+    with pytest.raises(Refusal, match="in use"), listen(f"unix!{file}"):
+        pass
+    assert file.read_text() == "precious"
 
 
 @pytest.mark.parametrize("text, where", [
