@@ -10,11 +10,14 @@ Source: fusepy, mfusepy; ../shared rules in docs/fuse.md.
 from __future__ import annotations
 
 import concurrent.futures
+import ctypes
 import errno
 import importlib
 import logging
+import mmap
 import os
 import stat
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -73,6 +76,28 @@ def _carried(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
+def _finish_callbacks(thread: threading.Thread) -> None:
+    """Make what ctypes wrote for the binding's callbacks code for good: the walls demand it.
+
+    It must not be written to again, so the callbacks are kept even when the binding, which
+    is running in thread, does not need them any more.
+    """
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame is not None:
+        if "fuse_ops" in frame.f_locals:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(frame.f_locals["fuse_ops"]))
+            break
+        frame = frame.f_back
+    protect = ctypes.CDLL(None, use_errno=True).mprotect
+    with open("/proc/self/maps", encoding="ascii", errors="replace") as maps:
+        pages = [line.split()[0] for line in maps if line.split()[1].startswith("rwx")]
+    for page in pages:
+        start, _, end = page.partition("-")
+        at, size = int(start, 16), int(end, 16) - int(start, 16)
+        if protect(ctypes.c_void_p(at), ctypes.c_size_t(size), mmap.PROT_READ | mmap.PROT_EXEC):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
 class Libfuse:
     """One mount, and the operations that the binding calls, which have its names for them."""
 
@@ -82,9 +107,10 @@ class Libfuse:
 
     def __init__(self, fuse: Any, begin: Callable[[], tuple[Kernel, Door]], point: str,
                  source: str, *, allow_other: bool, cache: float,
-                 ended: Callable[[], None]) -> None:
+                 take_down: Callable[[], None], ended: Callable[[], None]) -> None:
         self._fuse = fuse
         self._begin = begin
+        self._take_down = take_down
         self._ended = ended
         major = getattr(fuse, "fuse_version_major", 2)
         options: dict[str, Any] = dict.fromkeys(_OPTIONS_2 if major == 2 else _OPTIONS_3, True)
@@ -132,10 +158,11 @@ class Libfuse:
     def init(self, _path: str) -> None:
         """The first call: mounted, and now whatever must be done behind walls."""
         try:
+            _finish_callbacks(self._thread)
             self.kernel, self.door = self._begin()
         except BaseException as error:
             self._failed = error
-            self._fuse.fuse_exit()
+            self._take_down()  # from outside the walls; libfuse then ends by itself
         else:
             self._ready.set()
 

@@ -230,7 +230,7 @@ def _libfuse(options: argparse.Namespace, point: Point, far: control.Far | None,
         lib = hostlibfuse.Libfuse(
             binding, lambda: stack.enter_context(_door(options, point, far)), point.path,
             point.source, allow_other=options.allow_other,
-            cache=_cache(options, far, 0.0), ended=end.come)
+            cache=_cache(options, far, 0.0), take_down=point.end, ended=end.come)
         lib.start()
         refusal = lib.wait()
         if refusal is not None:
