@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from vx9.fs.errors import EBADARG, EINUSE, ENOVMEM, ESOVERLAP, PlanError
@@ -18,6 +18,7 @@ from vx9.vxcore import EXEC, PAGE, READ, WRITE, CodeCache, Memory, MemoryObject
 DATA_PROT: Final = READ | WRITE | EXEC  # data may be run, as on the 386; the stack may not
 TEXT_BASE: Final = 0x1000
 STACK_SIZE: Final = 16 << 20
+USER_TOP: Final = 0xDFFFF000  # where user addresses end on a real 386
 MAX_SEGMENTS: Final = 9  # of a process, its own four included
 PROFILE_SHIFT: Final = 3
 SG_RONLY, SG_CEXEC = 0o40, 0o100
@@ -197,10 +198,32 @@ class Space:
         self.memory.map(seg.base, seg.obj, READ if seg.read_only else DATA_PROT)
         self.attached.append(seg)
 
+    def widened(self, top: int) -> Space:
+        """The same segments in a Memory that reaches to top; the old one is for closing.
+
+        Raises CoreError, PlanError(ENOVMEM).
+        """
+        limit = next((each for each in Memory.LIMITS if each >= top), 0)
+        if not limit:
+            raise PlanError(ENOVMEM)
+        memory = Memory(limit, self.memory.code)
+        memory.map(self.text.base, self.text.obj, READ | EXEC)
+        memory.map(self.data.base, self.data.obj, DATA_PROT)
+        memory.map(self.stack.base, self.stack.obj, READ | WRITE)
+        new = replace(self, memory=memory, attached=[])
+        for seg in self.attached:
+            new._adopt(seg)
+        return new
+
+    def kept_top(self) -> int:
+        """Where the last segment ends that exec keeps; 0 without any."""
+        return max((seg.top for seg in self.attached if not seg.close_on_exec), default=0)
+
     def inherit(self, old: Space) -> None:
         """At exec: keep what was attached to old unless it is closed on exec or in the way."""
         for seg in old.attached:
-            if not seg.close_on_exec and not self._overlaps(seg.base, seg.top, None):
+            if not seg.close_on_exec and seg.top <= self.memory.limit and \
+                    not self._overlaps(seg.base, seg.top, None):
                 self._adopt(seg)
                 seg.refs += 1
 
@@ -257,7 +280,7 @@ class Space:
         """segattach: the address of a new segment of class shared or memory."""
         kinds = {"shared": SegKind.SHARED, "memory": SegKind.MEMORY}
         size = page_up(length)
-        if address >= self.stack.top:
+        if address >= USER_TOP:
             raise PlanError(EBADARG)
         if len(self.all()) >= self.segments:
             raise PlanError(ENOVMEM)
@@ -266,7 +289,7 @@ class Space:
         if self.used() + size > self.quota:
             raise OverQuota
         base = address & -PAGE if address else self._room(size)
-        if base < TEXT_BASE or base + size > self.stack.top:
+        if base < TEXT_BASE or base + size > self.memory.limit:
             raise PlanError(ENOVMEM)
         if self._overlaps(base, base + size, None):
             raise PlanError(ESOVERLAP)
@@ -280,7 +303,7 @@ class Space:
             raise PlanError("too many segments")
         if self.used() + seg.size > self.quota:
             raise OverQuota
-        if seg.base < TEXT_BASE or seg.top > self.stack.base \
+        if seg.base < TEXT_BASE or seg.top > self.memory.limit \
                 or self._overlaps(seg.base, seg.top, None):
             raise PlanError("overlaps existing segment")
         self._adopt(seg)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from vx9.fs.errors import EBADARG, ENOVMEM, ESOVERLAP, PlanError
 from vx9.kernel.sched import Rendez
+from vx9.kernel.segment import PAGE, page_up
+from vx9.vxcore import CoreError, Memory
 
 if TYPE_CHECKING:
     from vx9.kernel.devsegment import Segments
@@ -56,8 +58,22 @@ def sys_segattach(p: Proc, attr: int, kind: str, address: int, length: int) -> i
     segments: Segments = p.kernel.devices["g"]  # type: ignore[assignment]
     named = segments.segment(kind, p.user)
     if named is not None:
+        _reach(p, named.top)
         return _grow(p, _space(p).join, named)
+    if address:
+        _reach(p, (address & -PAGE) + page_up(length))
     return _grow(p, _space(p).attach, attr, kind, address, length)
+
+
+def _reach(p: Proc, top: int) -> None:
+    """Let p have addresses up to top, if they can be had; what is there then says the rest."""
+    space = _space(p)
+    if space.memory.limit < top <= Memory.LIMITS[-1]:
+        try:
+            p.set_space(space.widened(top))
+        except CoreError as error:
+            raise PlanError(ENOVMEM) from error
+        space.memory.close()
 
 
 def sys_segdetach(p: Proc, address: int) -> int:

@@ -350,6 +350,31 @@ segments(void)
 	say("segdetach", segdetach(two) == 0);
 	say("segdetach-stack", segdetach(&n) < 0);
 	segdetach(one);
+	two = segattach(0, "shared", (void *)0x10000000, 3*PAGE);
+	say("segment-at-its-address", (uint)two == 0x10000000);
+	two[0] = 5;
+	two[3*PAGE - 1] = 6;
+	n = 7;
+	if(fork() == 0){
+		two[1] = two[0] + n;
+		exits(nil);
+	}
+	waitfor(text, sizeof text);
+	say("and-shared", two[1]);
+	one = segattach(0, "memory", (void *)0x20000000, PAGE);
+	say("and-another", (uint)one == 0x20000000 && one[0] == 0 && two[3*PAGE - 1] == 6 && n == 7);
+	say("beyond-all", (int)segattach(0, "shared", (void *)0xe0000000, PAGE) == -1);
+	if(fork() == 0){
+		char *again[] = { "claims", "kept", nil };
+
+		exec("/bin/claims", again);
+		exits(nil);
+	}
+	waitfor(text, sizeof text);
+	segdetach(one);
+	segdetach(two);
+	CATCH(two[0] = 1);
+	says("detached-fault", nopc());
 }
 
 static void
@@ -527,6 +552,10 @@ main(int argc, char **argv)
 
 	args = argv;
 	nargs = argc;
+	if(argc > 1 && strcmp(argv[1], "kept") == 0){
+		say("kept-by-exec", *(char *)0x10000000);
+		exits(nil);
+	}
 	if(argc > 1 && strcmp(argv[1], "fds") == 0){
 		say("cexec-closes", read(3, buf, 1) < 0);
 		say("cexec-dup-lives", read(4, buf, 1) == 1);
