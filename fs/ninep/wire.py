@@ -287,16 +287,13 @@ def _tag(data: bytes, at: int) -> int:
 class Splitter:
     """A stream of bytes taken apart into messages of at most `limit` bytes each."""
 
-    __slots__ = ("_part", "limit")
+    __slots__ = ("_need", "_parts", "limit", "waiting")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._part = bytearray()  # the beginning of a message
-
-    @property
-    def waiting(self) -> int:
-        """Bytes of a message that is not whole yet."""
-        return len(self._part)
+        self.waiting = 0  # bytes of a message that is not whole yet
+        self._parts: list[bytes | memoryview] = []  # those bytes
+        self._need = 0  # how many there must be
 
     def feed(self, data: bytes) -> Iterator[Message]:
         """The messages that data complete, one after another.
@@ -304,24 +301,30 @@ class Splitter:
         Raises BadMessage where the stream stops making sense; it is of no use afterwards.
         Nothing is allocated by a declared size: what is kept are bytes that came.
         """
-        part = self._part
-        if part:
-            part += data
-            if len(part) < 4 or len(part) < self._size(part, 0):
+        parts = self._parts
+        if parts:
+            parts.append(data)
+            self.waiting += len(data)
+            if self.waiting < self._need:
                 return
-            data = bytes(part)
-            part.clear()
+            data = b"".join(parts)
+            parts.clear()
+            self.waiting = 0
         at, end = 0, len(data)
+        size = 4
         while end - at >= 4:
             size = self._size(data, at)
             if end - at < size:
                 break
             yield unpack(data, at, at + size)
             at += size
+            size = 4
         if at < end:
-            part += data[at:]
+            self._need = size
+            self.waiting = end - at
+            parts.append(memoryview(data)[at:] if at else data)
 
-    def _size(self, data: bytes | bytearray, at: int) -> int:
+    def _size(self, data: bytes, at: int) -> int:
         size: int = _U4.unpack_from(data, at)[0]
         if not HEADER <= size <= self.limit:
             raise BadMessage(f"a message of {size} bytes; there are none of less than {HEADER} "
