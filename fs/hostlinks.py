@@ -26,6 +26,7 @@ class Hidden:
 
     def __init__(self) -> None:
         self._folders: dict[bytes, list[tuple[int, int]]] = {}
+        self._paths: dict[str, list[tuple[int, int]]] = {}  # how each was added
 
     def __len__(self) -> int:
         return len(self._folders)
@@ -34,13 +35,14 @@ class Hidden:
         """Hide path, an absolute name without links.  Raises OSError."""
         folder, name = os.path.split(os.fsencode(path))
         st = os.stat(folder)
-        self._folders.setdefault(name, []).append((st.st_dev, st.st_ino))
+        where = (st.st_dev, st.st_ino)
+        self._folders.setdefault(name, []).append(where)
+        self._paths.setdefault(path, []).append(where)
 
     def remove(self, path: str) -> None:
         """Show it again."""
-        folder, name = os.path.split(os.fsencode(path))
-        st = os.stat(folder)
-        self._folders[name].remove((st.st_dev, st.st_ino))
+        name = os.path.basename(os.fsencode(path))
+        self._folders[name].remove(self._paths[path].pop())
         if not self._folders[name]:
             del self._folders[name]
 

@@ -21,15 +21,21 @@ from vx9.fs.fuse.door import Door
 from vx9.fs.fuse.session import REQUEST_MOST, Pieces, Session
 from vx9.fs.hostninep import MSIZE
 from vx9.kernel import hostninep
-from vx9.kernel.export import export
+from vx9.kernel.devhost import Host
+from vx9.kernel.export import Export, export
 
 if TYPE_CHECKING:
+    from vx9.fs.hostlinks import Hidden
+    from vx9.fs.server import Fid
     from vx9.kernel.chan import Chan
     from vx9.kernel.kernel import Kernel
+    from vx9.kernel.mountrpc import Connection
+    from vx9.kernel.proc import Proc
     from vx9.kernel.sched import Task
 
 log = logging.getLogger(__name__)
 
+HIDE: Final = "hide!"
 BATCH: Final = 16  # requests before the rest of the kernel has a turn
 
 
@@ -104,6 +110,46 @@ class Raw:
         os.close(self.fd)
 
 
+class Offered(Export):
+    """What --attach gets: the name space; and where it is mounted is hidden from guests.
+
+    A guest that looked there would have the kernel wait for what the kernel itself must answer.
+    """
+
+    def __init__(self, p: Proc, root: Chan, hidden: Hidden) -> None:
+        super().__init__(p, root)
+        self.hidden = hidden
+        self._hiding: dict[Fid, str] = {}
+
+    async def attach(self, uid: str, spec: str) -> Fid:
+        """As ever; with HIDE and a path of the host, that is hidden until the clunk."""
+        path = spec.removeprefix(HIDE)
+        if path == spec:
+            return await super().attach(uid, spec)
+        fid = await super().attach(uid, "")
+        try:
+            self.hidden.add(path)
+        except (OSError, ValueError):
+            await self.clunk(fid)
+            raise PlanError(f"{path}: its folder is not there") from None
+        self._hiding[fid] = path
+        return fid
+
+    async def clunk(self, fid: Fid) -> None:
+        """Show again what was hidden."""
+        path = self._hiding.pop(fid, None)
+        if path is not None:
+            self.hidden.remove(path)
+        await super().clunk(fid)
+
+
+async def offer(kernel: Kernel) -> Offered:
+    """The name space of the kernel for those who attach to it."""
+    device = kernel.devices["U"]
+    assert isinstance(device, Host)
+    return Offered(kernel.boot, await kernel.boot.ns.dir(kernel.boot, "/"), device.hidden)
+
+
 async def door(kernel: Kernel, tree: str, uid: int, gid: int) -> Door:
     """A door to the kernel's name space from the folder tree down.  Raises PlanError."""
     server = await export(kernel.boot, tree)
@@ -111,8 +157,11 @@ async def door(kernel: Kernel, tree: str, uid: int, gid: int) -> Door:
 
 
 async def far_door(kernel: Kernel, sock: socket.socket, name: str, uid: int,
-                   gid: int) -> tuple[Door, Chan]:
-    """A door to what a 9P server shows on a socket, and the Chan to close after it."""
+                   gid: int, ended: Callable[[], None]) -> tuple[Door, Chan]:
+    """A door to what a 9P server shows on a socket, and the Chan to close after it.
+
+    ended is called when the server is gone.
+    """
     boot = kernel.boot
     c = hostninep.Socket(kernel, sock).chan(f"#s/{name}")
     try:
@@ -123,4 +172,10 @@ async def far_door(kernel: Kernel, sock: socket.socket, name: str, uid: int,
     except BaseException:
         await c.close()
         raise
+    async def watch() -> None:
+        await connection.hung_up()
+        ended()
+
+    connection: Connection = c.mux
+    kernel.sched.spawn(watch(), "attached")
     return Door(server, root, Look(d.uid, uid, gid)), c

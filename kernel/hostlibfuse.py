@@ -122,6 +122,7 @@ class Libfuse:
         if major == 3:
             options["max_threads"] = THREADS
         self._arguments = (os.fsencode(point).decode("latin-1"), options)
+        self._folder = os.getcwd()
         self._errnos = Errnos()
         self._ready = threading.Event()
         self._failed: BaseException | None = None
@@ -158,6 +159,7 @@ class Libfuse:
     def init(self, _path: str) -> None:
         """The first call: mounted, and now whatever must be done behind walls."""
         try:
+            os.chdir(self._folder)  # which libfuse 3 left
             _finish_callbacks(self._thread)
             self.kernel, self.door = self._begin()
         except BaseException as error:

@@ -90,6 +90,11 @@ class Connection:
         for task in self._tasks:
             await _gone(task)
 
+    async def hung_up(self) -> None:
+        """Wait until the server is gone."""
+        reader = self._tasks[0]
+        await reader.finished.sleep(lambda: reader.done)
+
     # Requests
 
     async def rpc(self, p: Any, kind: type, *fields: Any,

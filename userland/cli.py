@@ -165,7 +165,7 @@ def parser(start: Common) -> Parser:
                        help="the name space of the running vx9 that was given --name NAME")
     mount.add_argument("--background", action="store_true", help="return when it is mounted")
     mount.add_argument("--tree", default="/", metavar="DIR", help="from this folder down (/)")
-    mount.add_argument("--cache", type=limits.seconds, default=None, metavar="TIME",
+    mount.add_argument("--cache", type=limits.moment, default=None, metavar="TIME",
                        help="how long the host may believe what it knows of plain files (1s)")
     mount.add_argument("--backend", choices=("auto", "raw", "fusepy"), default="auto",
                        help="how the host is talked to (auto)")

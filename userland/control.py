@@ -19,6 +19,7 @@ from vx9.userland import ending
 from vx9.userland.errors import Refusal
 
 if TYPE_CHECKING:
+    from vx9.fs.hostremote import Remote
     from vx9.kernel.kernel import Kernel
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
@@ -30,6 +31,7 @@ class Far:
 
     name: str
     sock: socket.socket
+    hold: "Remote"  # has it hide where we mount, as long as it is open
 
 
 def folder() -> str:
@@ -53,18 +55,25 @@ def _address(option: str, name: str) -> str:
     return os.path.join(folder(), name)
 
 
-def dial(name: str) -> Far:
-    """A connection to the vx9 that was given --name NAME.  Raises Refusal."""
+def dial(name: str, point: str) -> Far:
+    """Connections to the vx9 that was given --name NAME, to mount it on point.  Raises Refusal."""
+    from vx9.fs.errors import PlanError
+    from vx9.fs.hostremote import Remote
+    from vx9.kernel.hostfuse import HIDE
+
     path = _address("--attach", name)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    socks = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(2)]
     try:
-        sock.connect(path)
+        for sock in socks:
+            sock.connect(path)
     except OSError as error:
-        sock.close()
         known = ", ".join(sorted(os.listdir(os.path.dirname(path)))) or "none"
         raise Refusal(f"--attach {name}: {error.strerror}; start a vx9 with --name {name} "
                       f"(running: {known})") from None
-    return Far(name, sock)
+    try:
+        return Far(name, socks[0], Remote(socks[1], tree=HIDE + point))
+    except PlanError as error:
+        raise Refusal(f"--attach {name}: {error}") from None
 
 
 @contextlib.contextmanager
@@ -92,7 +101,7 @@ def offered(options: argparse.Namespace) -> Iterator[socket.socket | None]:
 def serve(kernel: "Kernel", listener: socket.socket | None) -> None:
     """Let those in who connect."""
     if listener is not None:
-        from vx9.kernel import export, hostninep
+        from vx9.kernel import hostfuse, hostninep
 
-        tree = kernel.call(export.export, kernel.boot, "/")
+        tree = kernel.call(hostfuse.offer, kernel)
         kernel.call(hostninep.Service(kernel, tree).start, listener)

@@ -27,6 +27,11 @@ def size(text: str) -> int:
     return int(number) * unit
 
 
+def moment(text: str) -> float:
+    """Seconds, or none at all: 0."""
+    return 0.0 if text == "0" else seconds(text)
+
+
 def seconds(text: str) -> float:
     """Seconds from 30, 0.5, 30s, 2m or 1h."""
     units = {"s": 1, "m": 60, "h": 3600}

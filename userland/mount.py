@@ -99,7 +99,7 @@ class Point:
 def mount(options: argparse.Namespace) -> int:
     """vx9 mount: until it is unmounted, or a signal comes."""
     point = Point(options.folder)
-    far = control.dial(options.attach) if options.attach else None
+    far = control.dial(options.attach, point.path) if options.attach else None
     if options.background:
         return _in_background(options, lambda told: _serve(options, point, far, told))
     return _serve(options, point, far, lambda: _say(f"vx9: mounted on {point.path}"))
@@ -167,8 +167,8 @@ def _raw_works() -> bool:
 
 
 @contextlib.contextmanager
-def _door(options: argparse.Namespace, point: Point,
-          far: control.Far | None) -> "Iterator[tuple[Kernel, Door]]":
+def _door(options: argparse.Namespace, point: Point, far: control.Far | None,
+          end: ending.Ending) -> "Iterator[tuple[Kernel, Door]]":
     """A running kernel behind its walls, and the door to what it shows."""
     from vx9.fs.errors import PlanError
     from vx9.kernel import hostfuse
@@ -181,7 +181,8 @@ def _door(options: argparse.Namespace, point: Point,
         kernel.start()
         try:
             try:
-                door, c = kernel.call(hostfuse.far_door, kernel, far.sock, far.name, uid, gid)
+                door, c = kernel.call(hostfuse.far_door, kernel, far.sock, far.name, uid, gid,
+                                      end.come)
             except PlanError as error:
                 raise Refusal(f"--attach {far.name}: {error}; is that vx9 still running?") from None
             yield kernel, door
@@ -205,7 +206,7 @@ def _raw(options: argparse.Namespace, point: Point, far: control.Far | None,
          told: Callable[[], None], end: ending.Ending) -> None:
     """Serve /dev/fuse itself."""
     fd = point.mount(options.allow_other)
-    with _door(options, point, far) as (kernel, door):
+    with _door(options, point, far, end) as (kernel, door):
         from vx9.kernel.hostfuse import Raw
 
         service = Raw(kernel, door, fd, _cache(options, far, CACHE), end.come)
@@ -228,7 +229,8 @@ def _libfuse(options: argparse.Namespace, point: Point, far: control.Far | None,
     point.guard()
     with contextlib.ExitStack() as stack:
         lib = hostlibfuse.Libfuse(
-            binding, lambda: stack.enter_context(_door(options, point, far)), point.path,
+            binding, lambda: stack.enter_context(_door(options, point, far, end)),
+            point.path,
             point.source, allow_other=options.allow_other,
             cache=_cache(options, far, 0.0), take_down=point.end, ended=end.come)
         lib.start()
