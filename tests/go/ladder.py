@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import fnmatch
 import json
 import os
@@ -21,7 +22,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import tomllib
 from collections import Counter
@@ -72,7 +72,10 @@ class Ladder:
         self.with_toolchain: list[str] = table["toolchain"]["packages"]
         self.packages = go.std_packages()
         self.results: dict[str, Result] = {}
-        self.lock = threading.Lock()
+        self.read()
+
+    def read(self) -> None:
+        """Learn the results that are kept."""
         with contextlib.suppress(FileNotFoundError):
             for entry in json.loads((KEPT / "results.json").read_text()):
                 self.results[entry["package"]] = Result(**entry)
@@ -88,9 +91,11 @@ class Ladder:
 
     def keep(self, result: Result) -> None:
         """Remember a result and write the table."""
-        with self.lock:
+        KEPT.mkdir(parents=True, exist_ok=True)
+        with open(KEPT / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.read()  # others may climb too
             self.results[result.package] = result
-            KEPT.mkdir(parents=True, exist_ok=True)
             new = KEPT / "results.json.new"
             new.write_text(json.dumps([asdict(r) for r in self.results.values()], indent=1))
             new.rename(KEPT / "results.json")
@@ -153,7 +158,7 @@ def environment(go: toolchain.Go, folder: str) -> dict[str, str]:
 def run(ladder: Ladder, package: str, limit: float, flags: Sequence[str] = ()) -> Result:
     """One run of a package's tests, vx9 with these flags; its output is kept as KEPT/PACKAGE.log."""
     binary = ladder.go.std_test(package)
-    log = KEPT / f"{package}.log"
+    log = KEPT / f"{package}.{os.getpid()}"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [Path(sys.executable).parent / "go_plan9_386_exec", *flags, binary,
                "-test.paniconexit0", "-test.short", "-test.v", f"-test.timeout={limit:.0f}s"]
@@ -173,6 +178,7 @@ def run(ladder: Ladder, package: str, limit: float, flags: Sequence[str] = ()) -
             process.kill()
             process.wait()
     result = ladder.judge(package, log.read_text(errors="replace"), status)
+    log.rename(KEPT / f"{package}.log")
     result.seconds = round(time.monotonic() - start, 1)
     return result
 
