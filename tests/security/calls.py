@@ -19,7 +19,7 @@ from .scenarios import Cases, Scenario, scenarios_of
 from .world import world
 
 TABLE = load()
-GROUP = 8  # calls that are tried side by side
+GROUP = 10  # calls that are tried side by side
 SECONDS = 1.0
 MARKER = "marker-of-a-guest"
 _opened: list[str] = []
@@ -45,10 +45,10 @@ def tried(how: str, numbers: list[int], seed: int) -> None:
         w.end_all(*handles)
 
 
-def groups(how: str, numbers: list[int], seed: int) -> Cases:
+def groups(how: str, numbers: list[int], seed: int, size: int = GROUP) -> Cases:
     """A case for each few calls."""
-    for at in range(0, len(numbers), GROUP):
-        some = numbers[at:at + GROUP]
+    for at in range(0, len(numbers), size):
+        some = numbers[at:at + size]
         names = " ".join(TABLE.calls[n].name for n in some)
         yield names, functools.partial(tried, how, some, seed)
 
@@ -72,7 +72,7 @@ def SYS_2() -> Cases:
 
 def SYS_3() -> Cases:
     """Strings."""
-    yield from groups("strings", with_type("str", "strz", "argv", "exitstr", "xbuf", "buf64"), 3)
+    yield from groups("strings", with_type("str", "strz", "argv", "exitstr", "xbuf", "buf64"), 3, 6)
 
 
 def SYS_5() -> Cases:
