@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,9 +14,7 @@ from vx9.userland.guest import build
 
 _spec = importlib.util.spec_from_file_location("foreign_tree", Path(__file__).with_name("tree.py"))
 tree = importlib.util.module_from_spec(_spec)
-import sys  # noqa: E402
-
-sys.modules["foreign_tree"] = tree
+sys.modules["foreign_tree"] = tree  # dataclasses look themselves up here
 _spec.loader.exec_module(tree)
 
 

@@ -15,6 +15,11 @@ import pytest
 pytestmark = [pytest.mark.guest, pytest.mark.timeout(120)]
 
 
+def tree_lines(*all_lines: str) -> str:
+    """A name space file."""
+    return "".join(f"{line}\n" for line in all_lines)
+
+
 def lines(done: subprocess.CompletedProcess) -> list[str]:
     """What it printed; nothing else may have been said."""
     assert done.stderr == b"", done.stderr.decode()
@@ -108,6 +113,20 @@ def test_a_line_that_fails_is_reported_and_passed_over(make_tree, vx9):
     assert "unknown operation" in said[2] and "unknown option -q" in said[3]
     assert "bind takes [-abcC] new old" in said[4]
     assert done.stdout.startswith(b"glenda\n") and done.returncode == 0
+
+
+def test_import_runs_the_trees_own_program(make_tree, vx9):
+    root = make_tree({"386/bin/import.rc": "#!/bin/rc\ntool bind /lib /n\necho $* >/dev/null\n"},
+                     namespace=tree_lines("bind #c /dev", "bind #e /env", "bind #d /fd",
+                                          "bind /386/bin /bin", "import host /net /n"))
+    (root / "386/bin/import.rc").rename(root / "386/bin/import")
+    (root / "386/bin/import").chmod(0o755)
+    assert lines(vx9("--root", root, "-c", "cat /n/hello")) == ["hello, foreign world"]
+    (root / "386/bin/import").unlink()
+    done = vx9("--root", root, "-c", "echo on")
+    assert done.stdout == b"on\n"
+    assert done.stderr.decode() == ("vx9: /lib/namespace:5: import host /net /n: "
+                                    "'/bin/import' file does not exist\n")
 
 
 def test_without_a_file_the_usual_name_space(make_tree, vx9):
