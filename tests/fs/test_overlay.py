@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -341,3 +342,83 @@ def test_folders_of_both_walk_in_one_go(door):
     assert fid is None and len(qids) == 2
     with fails(EEXIST):
         door.make("usr/glenda/lib", "profile")
+
+
+NAMES = ("a", "b", "c", "hello", "sub", "deep", "file")
+
+
+def everything(door: Door, path: str = "") -> dict[str, object]:
+    """The whole tree."""
+    found: dict[str, object] = {}
+    fid = door.open_at(path, OREAD)
+    entries = door.readdir(fid)
+    door.clunk(fid)
+    for d in entries:
+        where = f"{path}/{d.name}".lstrip("/")
+        assert where not in found
+        if d.mode & DMDIR:
+            found[where] = d.mode
+            found.update(everything(door, where))
+        else:
+            found[where] = (d.mode, door.contents(where))
+    return found
+
+
+def attempt(act) -> str:
+    """What came of it."""
+    try:
+        act()
+    except PlanError as error:
+        text = str(error)
+        return ENONEXIST if text.startswith("stuck") else text
+    return "done"
+
+
+def step(door: Door, kind: str, path: str, name: str, data: bytes) -> str:
+    """One change of a tree."""
+    def write() -> None:
+        fid = door.open_at(path, OWRITE | (OTRUNC if len(data) % 2 else 0))
+        door.write(fid, data, len(data) % 3)
+        door.clunk(fid)
+
+    def close_on() -> None:
+        door.clunk(door.open_at(path, OREAD | ORCLOSE))
+
+    acts = {
+        "write": write,
+        "rclose": close_on,
+        "create": lambda: door.clunk(door.make(path, name)),
+        "mkdir": lambda: door.clunk(door.make(path, name, DMDIR | 0o755, OREAD)),
+        "remove": lambda: door.remove(door.at(path)),
+        "rename": lambda: door.wstat(door.at(path), DirChange(name=name)),
+        "mode": lambda: door.wstat(door.at(path), DirChange(
+            mode=0o600 | len(data) | (DMDIR | 0o100 if door.at(path).qid[2] & 0x80 else 0))),
+        "length": lambda: door.wstat(door.at(path), DirChange(length=len(data))),
+    }
+    return attempt(acts[kind])
+
+
+@pytest.mark.parametrize("kind", ["ram", "host"])
+def test_any_changes_give_what_one_tree_gives(kind, tmp_path):
+    """Random changes, done to an overlay and to a plain tree; both look alike all the time."""
+    tree = {**TREE, "sub/c/file": b"1", "sub/c/deep/a": b"2", "b/a/file": b"3"}
+    random = Random(5)
+    for turn in range(60 if kind == "ram" else 15):
+        lower = ram(tree)
+        upper = ram() if kind == "ram" else host(tmp_path / str(turn), rw=True)
+        mine, plain = Door(Overlay(lower, upper)), Door(ram(tree))
+        before = everything(Door(lower))
+        history = []
+        for _ in range(40):
+            depth = random.choice((0, 1, 1, 2, 2, 3))
+            path = "/".join(random.choice(NAMES) for _ in range(depth))
+            kinds = ("write", "create", "mkdir", "remove", "remove", "rename", "rename", "mode",
+                     "length", "rclose")
+            change = (random.choice(kinds), path, random.choice(NAMES), bytes(random.randrange(9)))
+            history.append(change)
+            assert step(mine, *change) == step(plain, *change), history
+            assert everything(mine) == everything(plain), history
+        assert everything(Door(lower)) == before
+        if kind == "host":
+            again = Door(Overlay(ram(tree), HostFS(str(tmp_path / str(turn)), True, contract.USER)))
+            assert everything(again) == everything(plain), history
