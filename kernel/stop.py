@@ -65,6 +65,8 @@ def start(p: Proc, then: ProcCtl = ProcCtl.NOTHING) -> None:
         raise PlanError(EBADCTL)
     p.stopped = False
     p.procctl = then
+    if then is ProcCtl.TRACESYSCALL and not isinstance(p.tracer, CallStop):
+        p.tracer = CallStop(p.tracer)
     if p.started is not None:
         p.started.wakeup()
 
@@ -83,8 +85,6 @@ async def wait(by: Proc | None, p: Proc, ctl: ProcCtl = ProcCtl.NOTHING) -> None
     if ctl is not ProcCtl.NOTHING:
         p.procctl = ctl
         p.attention = True
-        if ctl is ProcCtl.TRACESYSCALL and not isinstance(p.tracer, CallStop):
-            p.tracer = CallStop(p.tracer)
     if p is by:
         return
     p.pdbg = True
