@@ -1,7 +1,9 @@
 """The options that set limits, made from the kernel's table, and what is said when one is met."""
 
 import argparse
+import contextlib
 import functools
+import os
 import resource
 import sys
 from collections.abc import Callable, Sequence
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from vx9.kernel.kernel import Kernel
 
 HOST_FILES = 16384  # descriptors of vx9's, of which each open file of a host folder takes one
+CGROUP_FILES = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 ELSEWHERE = {"--memory", "--timeout"}  # options with a place of their own
 
 
@@ -77,10 +80,21 @@ def add_options(add: Callable[..., None], gather: type[argparse.Action],
         metavar="NAME=VALUE", help="set a limit: " + ", ".join(row.name for row in TABLE))
 
 
+def host_memory() -> int:
+    """Bytes that this process could have: the machine's, or its control group's if that is less."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for name in CGROUP_FILES:
+        with contextlib.suppress(OSError, ValueError), open(name, encoding="ascii") as file:
+            memory = min(memory, int(file.read()))
+    return memory
+
+
 def chosen(options: argparse.Namespace) -> Limits:
     """The limits of a command line."""
     values: dict[str, Any] = {BY_NAME[name].attribute: value for name, value in options.limit}
     limits = Limits(**values)
+    if "total_memory" not in values and limits.total_memory is not None:
+        limits.total_memory = min(limits.total_memory, host_memory() // 4 * 3)
     if options.memory is not None:
         limits.memory = options.memory
     if getattr(options, "timeout", None) is not None:

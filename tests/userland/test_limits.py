@@ -33,6 +33,16 @@ def test_each_can_be_set():
             assert limits.chosen(options).value(row.name) == {"size": 3 << 20}.get(row.kind, 3)
 
 
+def test_a_small_host_gives_less(monkeypatch, tmp_path):
+    small = tmp_path / "memory.max"
+    small.write_text(f"{1 << 30}\n")
+    monkeypatch.setattr(limits, "CGROUP_FILES", (str(small), str(tmp_path / "none")))
+    assert limits.chosen(parse(["run", "p"])).total_memory == 3 << 28
+    assert limits.chosen(parse(["run", "--total-memory", "2G", "p"])).total_memory == 2 << 30
+    small.write_text("max\n")
+    assert limits.host_memory() > 0
+
+
 def test_they_add_up_before_and_after_the_command():
     options = parse(["--max-procs", "7", "run", "--limit", "files=9", "--max-procs", "8", "p"])
     found = limits.chosen(options)
