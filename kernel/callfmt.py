@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SHOWN: Final = 64  # bytes of a buffer
 ARGS: Final = 1024  # strings of an argument list
+TEXT: Final = 64 * 1024  # characters of them, about
 _HEX: Final = frozenset({"perm", "omode", "rflags", "bflags", "sgattr"})
 _SIGNED: Final = frozenset({"int", "fd", "count", "msec", "whence", "nflag", "vlong"})
 _UNSIGNED: Final = frozenset({"uint"})
@@ -83,10 +84,17 @@ def _string(p: Proc, address: int) -> str:
 
 
 def _strings(p: Proc, address: int) -> list[str]:
+    words: list[str] = []
+    room = TEXT
     try:
-        return [_string(p, a) for a in p.mem.pointers(address, ARGS)]
+        for a in p.mem.pointers(address, ARGS):
+            if room <= 0:
+                return [*words, "..."]
+            words.append(_string(p, a))
+            room -= len(words[-1])
     except (MemoryFault, PlanError):
-        return [f"{address:x}"]
+        words.append(f"{address:x}")
+    return words
 
 
 def _buffer(p: Proc, address: int, count: int) -> str:
