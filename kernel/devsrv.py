@@ -40,10 +40,16 @@ from vx9.fs.errors import (
     PlanError,
 )
 from vx9.fs.server import Fid, Refuser
+from vx9.kernel.account import Account
 from vx9.kernel.chan import Chan, mode_of
 
 NAME_MAX: Final = 255  # characters
 ENTRIES: Final = 1000  # names posted at a time
+POST_COST: Final = 2048  # bytes of the host that a name and its file are reckoned to take
+
+
+def _uncounted(size: int, own: int) -> None:
+    """Names of nobody's."""
 
 
 @dataclass(slots=True, eq=False)
@@ -63,8 +69,10 @@ class Srv(Refuser):
     dc = "s"
     name = "srv"
 
-    def __init__(self, eve: str = "none", now: Callable[[], int] = lambda: 0) -> None:
+    def __init__(self, eve: str = "none", now: Callable[[], int] = lambda: 0,
+                 account: Account | None = None) -> None:
         self.eve = eve
+        self._take = account.take if account is not None else _uncounted
         self.now = now
         self.born = now()
         self.posts: dict[str, Post] = {}
@@ -96,6 +104,7 @@ class Srv(Refuser):
     def post(self, name: str, owner: str, perm: int, c: Chan) -> None:
         """Post c, as the kernel itself does."""
         self._paths += 1
+        self._take(POST_COST, 0)
         self.posts = {name: Post(name, self._paths, owner, perm, c), **self.posts}
 
     async def attach(self, uid: str, spec: str) -> Fid:
@@ -146,6 +155,7 @@ class Srv(Refuser):
         self._check_name(name)
         if len(self.posts) >= ENTRIES:
             raise PlanError(ENODEV)
+        self._take(POST_COST, len(self.posts) * POST_COST)
         self._paths += 1
         post = Post(name, self._paths, fid.uid, perm & 0o777)
         # The newest name comes first.
@@ -192,6 +202,7 @@ class Srv(Refuser):
 
     async def _drop(self, post: Post) -> None:
         del self.posts[post.name]
+        self._take(-POST_COST, 0)
         chan, post.chan = post.chan, None
         if chan is not None:
             await chan.close()

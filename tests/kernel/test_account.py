@@ -25,6 +25,7 @@ def everything(g):
     yield from g.call("bind", g.text("/dev"), g.text("/n"), 2)
     yield from g.call("unmount", 0, g.text("/n"))
     yield from g.call("bind", g.text("/dev"), g.text("/n"), 1)
+    yield from g.call("create", g.text("/srv/post"), 1 | 64, 0o600)  # gone when it is closed
     yield from g.call("dup", 0, 9)
     yield from g.call("dup", 1, 9)
     yield from g.call("rfork", 16 | 4 | 1 | 2)  # a child with copies of all
