@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vx9.kernel.kernel import Kernel
 
 USER: Final = "glenda"
-SHELL: Final = "/bin/rc"
+SHELLS: Final = ("/bin/rc", "/386/bin/rc")  # the second when the name space has no /bin
 STREAMS: Final = (0, 1, 2)
 
 
@@ -147,8 +147,15 @@ def is_there(kernel: "Kernel", name: str) -> bool:
     return True
 
 
-def shell(kernel: "Kernel", options: argparse.Namespace) -> int:
-    """The tree's own rc: on our terminal, on plain input, or for one line."""
+def find_shell(kernel: "Kernel", options: argparse.Namespace) -> str | None:
+    """The tree's own rc; None without a tree or an rc in it."""
+    if options.root is None:
+        return None
+    return next((path for path in SHELLS if is_there(kernel, path)), None)
+
+
+def shell(kernel: "Kernel", options: argparse.Namespace, path: str) -> int:
+    """Run rc: on our terminal, on plain input, or for one line."""
     from vx9.fs.errors import PlanError
     from vx9.userland import run, session
     from vx9.userland.terminal.loop import restored_terminal
@@ -163,9 +170,9 @@ def shell(kernel: "Kernel", options: argparse.Namespace) -> int:
         words.append("-i")
     cwd = session.checked_folder(kernel, options)
     try:
-        handle = kernel.spawn(words, cwd=cwd, path=SHELL)
+        handle = kernel.spawn(words, cwd=cwd, path=path)
     except PlanError as error:
-        raise Refusal(f"{SHELL}: {session.reason(error)}; the tree's shell must be a program for "
+        raise Refusal(f"{path}: {session.reason(error)}; the tree's shell must be a program for "
                       "Plan 9 on 386 that may be executed", NOT_A_PROGRAM) from None
     with restored_terminal() if typed else contextlib.nullcontext():
-        return run.wait(SHELL, handle, None, None if typed else run.PATIENCE)
+        return run.wait(path, handle, None, None if typed else run.PATIENCE)

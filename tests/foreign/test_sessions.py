@@ -370,6 +370,11 @@ class Terminal:
         raise AssertionError("it does not end")
 
 
+def test_rc_is_found_without_a_bin(make_tree, vx9):
+    root = make_tree(namespace="bind #c /dev\nbind #e /env\nbind #d /fd\n")
+    assert lines(vx9("--root", root, "-c", "/386/bin/echo found")) == ["found"]
+
+
 def test_a_session_on_a_terminal(make_tree):
     it = Terminal("--root", make_tree())
     it.until("% ")

@@ -104,8 +104,9 @@ def shell(options: argparse.Namespace) -> int:
     typed = options.line is None and usable_terminal()
     with own_group() if typed else contextlib.nullcontext(), session.kernel(
             options, writable=history_folder() if typed else ()) as kernel:
-        if options.root is not None and rooted.is_there(kernel, rooted.SHELL):
-            return rooted.shell(kernel, options)
+        rc = rooted.find_shell(kernel, options)
+        if rc is not None:
+            return rooted.shell(kernel, options, rc)
         guests = Guests(kernel, options)
         environment = rooted.environment(options)
         lines = Plain(0) if options.line is not None else source()
