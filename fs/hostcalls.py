@@ -73,7 +73,7 @@ def plan_error(error: OSError) -> PlanError:
 
 
 class Calls:
-    """The two system calls that Python does not have."""
+    """The system calls that Python does not have, or not like this."""
 
     SYS_RENAMEAT2: Final = 316
     SYS_OPENAT2: Final = 437
@@ -93,6 +93,18 @@ class Calls:
         self._syscall = ctypes.CDLL(None, use_errno=True).syscall
         self._syscall.restype = ctypes.c_long
         self._how = self.How()
+        self._pid = os.getpid()
+        self._fds = File(os.open("/proc/self/fd", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC), ())
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        self._fds.close()
+
+    def reopen(self, fd: int, flags: int) -> int:
+        """Another descriptor of the very file behind one, also of one with O_PATH."""
+        if self._fds.fd < 0 or os.getpid() != self._pid:  # closed; or a fork's: not our descriptors
+            return os.open(b"/proc/self/fd/%d" % fd, flags)
+        return os.open(b"%d" % fd, flags, dir_fd=self._fds.fd)  # saves finding out who we are
 
     def open_beneath(self, fd: int, path: bytes, flags: int) -> int:
         """A descriptor of path, which lies below fd whatever links it goes through."""

@@ -82,8 +82,9 @@ class HostFS(Refuser):
         self._served(os.fstat(fd))
 
     def close(self) -> None:
-        """Give the root's descriptor back; Fids stay usable."""
+        """Give the descriptors back; Fids stay usable."""
         self._root.close()
+        self._calls.close()
 
     # Walking
 
@@ -174,14 +175,13 @@ class HostFS(Refuser):
                 flags |= os.O_APPEND
             elif mode & OTRUNC:
                 flags |= os.O_TRUNC
-            fd = os.open(b"/proc/self/fd/%d" % f.fd, flags)
+            fd = self._calls.reopen(f.fd, flags)
         except OSError as error:
             raise plan_error(error) from None
         f.close()
-        f.fd = fd
+        f.fd, fid.omode = fd, mode
         if bits & DMEXCL:
             self._locked.add(fid.qid[0])
-        fid.omode = mode
 
     @staticmethod
     def _check_exec(f: File) -> None:

@@ -33,6 +33,8 @@ class Numbers:
 
     pread_moves: bool  # also the offset of the open file, as in the 4th edition
     def __init__(self, calls: Iterable[Call]) -> None: ...
+    def answer(self, name: str, on: bool) -> None:
+        """Let C answer a call that it knows, as at first, or not."""
 
 class Answers:
     """Runs the guest of one process, in the kernel's thread only."""

@@ -137,6 +137,11 @@ cdef class Numbers:
             self.rows[call.number] = call
             self.codes[call.number] = codes.encode()
 
+    def answer(self, name, bint on):
+        for number, call in enumerate(self.rows):
+            if call is not None and call.name == name:
+                self.call[number] = CALLS[name] if on else 0
+
 
 cdef tuple unpacked(bytes codes, const uint32_t *word):
     """Argument words as the types of a call have it: i signed, I unsigned, q two words."""

@@ -127,6 +127,7 @@ class Chan(OpenFile):
             await self.server.clunk(self.fid)
         except PlanError as error:
             log.debug("clunk: %s", error)
+        self.fid.proc = None
         if self.mchan is not None:
             await self.mchan.close()
 

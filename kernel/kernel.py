@@ -23,7 +23,7 @@ from vx9.kernel.chan import Chan
 from vx9.kernel.clock import Clock
 from vx9.kernel.devmnt import Mnt
 from vx9.kernel.devpipe import Pipe
-from vx9.kernel.dialect import VX9, Dialect
+from vx9.kernel.dialect import NINEFRONT, VX9, Dialect
 from vx9.kernel.groups import EnvGroup, FdGroup, RendezGroup, env_value, make_env
 from vx9.kernel.handle import ExitStatus, Handle, exit_status
 from vx9.kernel.host import Host
@@ -104,6 +104,7 @@ class Kernel:
         """Be a kernel of that kind from now on."""
         self.dialect = self.boot.ns.dialect = dialect
         self.numbers.pread_moves = dialect.pread_moves
+        self.numbers.answer("sysr1", dialect is not NINEFRONT)  # which asks who calls
 
     async def _first_names(self, make: Callable[[Kernel], Awaitable[None]]) -> None:
         self.boot.root = await self.boot.ns.attach(self.boot, "#/")

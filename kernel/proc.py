@@ -185,7 +185,7 @@ class Proc:
         try:
             await self._user()
         except ProcExit as end:
-            self.exit = end
+            self.exit = end.with_traceback(None)  # else it would keep us, and we it
         except CoreError as error:
             log.error("process %d %r: %s", self.pid, self.name, error)
             self.exit = ProcExit(f"sys: {error}", cause="sys: engine")

@@ -310,7 +310,7 @@ def test_descriptors_come_back(folder):
     before = len(os.listdir("/proc/self/fd"))
     door = Door(HostFS(str(folder), rw=True))
     fids = [door.open_at("sub/deep/file", OREAD) for _ in range(20)]
-    assert len(os.listdir("/proc/self/fd")) == before + 21
+    assert len(os.listdir("/proc/self/fd")) == before + 22  # with the root, and the folder through which files are reopened
     for fid in fids:
         door.clunk(fid)
     fids = [door.at("sub") for _ in range(20)]
@@ -352,3 +352,31 @@ def test_versions_and_qids_do_not_depend_on_the_fid(door):
 def test_a_new_directory_can_be_made_unreadable(door):
     fid = door.make("", "d", DMDIR | 0o300, OREAD)
     assert door.stat(fid).mode & 0o777 == 0o300
+
+
+def test_a_forked_process_opens_its_own_descriptors(tmp_path):
+    """Numbers mean other files there than in the process that was forked."""
+    for name in "ab":
+        (tmp_path / name).write_text(name)
+    server = HostFS(tmp_path)
+
+    async def contents(name):
+        fid, _ = await server.walk(await server.attach("glenda", ""), [name])
+        await server.open(fid, 0)
+        return await server.read(fid, 9, 0)
+
+    def run(coro):
+        with pytest.raises(StopIteration) as stop:
+            coro.send(None)
+        return stop.value.value
+
+    held = os.open(tmp_path / "b", os.O_RDONLY)  # the next number is another in the child
+    pid = os.fork()
+    if pid == 0:
+        os.close(held)
+        os._exit(0 if run(contents("a")) == b"a" else 1)
+    taken = [os.open(tmp_path / "b", os.O_RDONLY) for _ in range(20)]
+    assert os.waitpid(pid, 0)[1] == 0
+    assert run(contents("a")) == b"a"
+    for fd in [held, *taken]:
+        os.close(fd)

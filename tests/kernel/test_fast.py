@@ -11,7 +11,9 @@ from vx9.fs.server import Fid, Refuser
 from vx9.kernel._fast import BINTIME_FILE, NULL_FILE, ZERO_FILE, Answers, Numbers, OpenFile
 from vx9.kernel.chan import Chan
 from vx9.kernel.clock import Clock
+from vx9.kernel.dialect import NINEFRONT
 from vx9.kernel.host import Host
+from vx9.kernel.kernel import Kernel
 from vx9.kernel.systab import load
 from vx9.kernel.usermem import UserMemory
 from vx9.vxcore import EXEC, READ, WRITE, Cpu, Memory, MemoryObject, TrapKind
@@ -80,6 +82,21 @@ def test_what_is_answered(guest):
     assert guest.call("errstr", DATA, 8) is None
     assert guest.call("nsec", DATA) == 0
     assert abs(struct.unpack("<q", guest.memory.read(DATA, 8))[0] - Host.time_ns()) < 10**10
+
+
+def test_a_dialect_may_take_a_call_back(guest):
+    guest.numbers.answer("sysr1", False)
+    assert guest.call("sysr1") is None and guest.call("sleep", 0) == 0
+    guest.numbers.answer("sysr1", True)
+    assert guest.call("sysr1") == 0
+
+
+def test_sysr1_of_9front_is_its_handlers():
+    kernel = Kernel(dialect=NINEFRONT)
+    kernel.stop()
+    guest = Guest()
+    guest.answers = Answers(guest.cpu, kernel.numbers, Chan, [], [], {}, guest.clock)
+    assert guest.call("sysr1") is None
 
 
 def test_sleep_is_pythons_when_others_are_ready(guest):
