@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from vx9.fs.dir import OCEXEC, ORDWR, Dir, DirChange, Qid, pack_change, unpack, unpack_all
+from vx9.fs.dir import OCEXEC, ORDWR, OTRUNC, Dir, DirChange, Qid, pack_change, unpack, unpack_all
 from vx9.fs.errors import EBADUSEFD, ENONEXIST, PlanError
 from vx9.fs.ninep import wire
 from vx9.fs.ninep.client import MSIZE
 from vx9.fs.ninep.wire import NAMES, NOFID, OVERHEAD, VERSION
-from vx9.fs.server import Fid, FileServer, Refuser
+from vx9.fs.server import Fid, Refuser
 from vx9.kernel.chan import Chan
 from vx9.kernel.mountrpc import Connection
 
@@ -26,10 +26,24 @@ DIR_MOST: Final = 64 << 20  # bytes of one directory
 EBADDIR: Final = "invalid directory entry received from server"
 
 
+class _Ahead:
+    """How an open file is being read."""
+
+    __slots__ = ("data", "offset", "path", "plain")
+
+    def __init__(self, path: int) -> None:
+        self.path = path  # of its qid
+        self.offset = -1  # where the last read ended
+        self.data = b""  # what comes there, read already
+        self.plain: bool | None = None  # whether it has a length; None: not asked yet
+
+
 class Tree(Refuser):
     """What one mount made of a connection: the tree that the server showed to one attach.
 
-    A Fid's aux is its number; None: the server has ended it.
+    A Fid's aux is its number; None: the server has ended it.  With `cached` (MCACHE), files
+    that have a length are read ahead when they are read in sequence; files without one, as
+    devices are, never.
     """
 
     dc = "M"
@@ -39,6 +53,8 @@ class Tree(Refuser):
         self.client = connection.client
         self.dev = dev
         self._afid = afid
+        self.cached = False
+        self._ahead: dict[int, _Ahead] = {}  # by the number of the Fid
 
     async def attach(self, uid: str, spec: str) -> Fid:
         """attach(5)."""
@@ -109,6 +125,8 @@ class Tree(Refuser):
 
     def _opened(self, fid: Fid, mode: int, answer: Any) -> None:
         fid.qid, fid.omode = answer.qid, mode
+        if mode & OTRUNC and self._ahead:
+            self._forget_ahead(fid.qid[0])
         most = self.client.msize - OVERHEAD
         fid.iounit = answer.iounit if 0 < answer.iounit < most else most
 
@@ -123,6 +141,38 @@ class Tree(Refuser):
 
     async def read(self, fid: Fid, count: int, offset: int) -> bytes:
         """read(5): in pieces until one is short, or a note waits."""
+        if self.cached:
+            return await self._read_cached(fid, count, offset)
+        return await self._read(fid, count, offset)
+
+    async def _read_cached(self, fid: Fid, count: int, offset: int) -> bytes:
+        """Sequential reads get what was read ahead; the second of them reads ahead."""
+        ahead = self._ahead.get(fid.aux)
+        if ahead is None:
+            ahead = self._ahead[fid.aux] = _Ahead(fid.qid[0])
+        in_sequence = offset == ahead.offset and offset > 0
+        if in_sequence and ahead.data:
+            data, ahead.data = ahead.data[:count], ahead.data[count:]
+        else:
+            ahead.data = b""
+            most = count
+            if in_sequence and count < self._piece(fid):
+                if ahead.plain is None:
+                    ahead.plain = (await self.stat(fid)).length > 0
+                if ahead.plain:
+                    most = self._piece(fid)
+            data = await self._read(fid, most, offset)
+            data, ahead.data = data[:count], data[count:]
+        ahead.offset = offset + len(data)
+        return data
+
+    def _forget_ahead(self, path: int) -> None:
+        """A file has changed, by way of us."""
+        for ahead in self._ahead.values():
+            if ahead.path == path:
+                ahead.data = b""
+
+    async def _read(self, fid: Fid, count: int, offset: int) -> bytes:
         p, piece = fid.proc, self._piece(fid)
         pieces: list[bytes] = []
         while True:
@@ -136,6 +186,13 @@ class Tree(Refuser):
 
     async def write(self, fid: Fid, data: bytes, offset: int) -> int:
         """read(5): in pieces until one is not taken whole, or a note waits."""
+        try:
+            return await self._write(fid, data, offset)
+        finally:
+            if self._ahead:
+                self._forget_ahead(fid.qid[0])
+
+    async def _write(self, fid: Fid, data: bytes, offset: int) -> int:
         p, piece = fid.proc, self._piece(fid)
         done = 0
         while True:
@@ -182,10 +239,13 @@ class Tree(Refuser):
     async def wstat(self, fid: Fid, change: DirChange) -> None:
         """stat(5)."""
         await self.connection.rpc(fid.proc, wire.Twstat, fid.aux, pack_change(change))
+        if self._ahead:
+            self._forget_ahead(fid.qid[0])
 
     async def clunk(self, fid: Fid) -> None:
         """clunk(5); errors are not told."""
         number, fid.aux = fid.aux, None
+        self._ahead.pop(number, None)
         try:
             if number is not None:
                 await self.connection.clunk(fid.proc, number)
@@ -195,6 +255,7 @@ class Tree(Refuser):
     async def remove(self, fid: Fid) -> None:
         """remove(5): the server ends the fid, also when it refuses."""
         number, fid.aux = fid.aux, None
+        self._ahead.pop(number, None)
         if number is None:
             raise PlanError(ENONEXIST)
 
@@ -242,7 +303,7 @@ class Mnt(Refuser):
         ac.mchan = c.ref()
         return ac
 
-    async def tree(self, p: Any, c: Chan, ac: Chan | None = None, msize: int = 0) -> FileServer:
+    async def tree(self, p: Any, c: Chan, ac: Chan | None = None, msize: int = 0) -> Tree:
         """What mount(2) attaches to; ac authenticates.  Raises PlanError."""
         connection = self._connection(c)
         await self.version(p, c, msize)

@@ -23,7 +23,7 @@ from vx9.fs.server import Fid, FileServer, Refuser
 from vx9.kernel import devtab
 from vx9.kernel.chan import Chan
 from vx9.kernel.devsrv import Srv
-from vx9.kernel.namespace import MCREATE, MREPL
+from vx9.kernel.namespace import MCACHE, MCREATE, MREPL
 from vx9.kernel.sched import Rendez, Timer
 
 if TYPE_CHECKING:
@@ -264,7 +264,8 @@ async def mount(kernel: Kernel, sock: socket.socket, name: str, guest: str, tree
         ac = None if key is None else await _prove(kernel, c, tree, key)
         try:
             server = await kernel.mnt.tree(boot, c, ac, msize)
-            await boot.ns.mount(boot, server, guest, MREPL | MCREATE, tree, c)
+            server.cached = True
+            await boot.ns.mount(boot, server, guest, MREPL | MCREATE | MCACHE, tree, c)
             srv.post(name, kernel.eve, 0o600, c.ref())
         finally:
             if ac is not None:

@@ -24,6 +24,8 @@ from vx9.fs.errors import (
     quote,
 )
 from vx9.kernel.chan import BAD_CHARS, Chan, hold
+from vx9.kernel.devmnt import Tree
+from vx9.kernel.namespace import MCACHE
 from vx9.kernel.pprint import many_fds
 from vx9.kernel.usermem import OddAddress
 
@@ -287,6 +289,8 @@ async def sys_mount(p: Proc, fd: int, afd: int, old: str, flag: int, aname: str 
 
     async def mount() -> int:
         server = await p.kernel.mount_server(p, c, auth)
+        if flag & MCACHE and isinstance(server, Tree):
+            server.cached = True
         return await p.ns.mount(p, server, old, flag, aname or "", c)
 
     work = mount() if auth is None else hold(auth, mount())

@@ -166,8 +166,8 @@ class Client:
     def agree(self, call: Call) -> None:
         """Take over what the answer to a Tversion says.  Raises PlanError."""
         if self.dead:
-            raise PlanError(f"bad fversion conversion on reply: {self.nonsense}" if self.nonsense
-                            else "EOF receiving fversion reply")
+            raise PlanError("bad fversion conversion on reply" if self.nonsense else
+                            "EOF receiving fversion reply")
         answer = call.result()
         if not call.request.version.startswith(answer.version) or not answer.version:
             raise PlanError("bad 9P version returned from server")

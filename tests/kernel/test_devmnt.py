@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vx9.fs.dir import ORDWR, OREAD, OWRITE, Dir, Qid
+from vx9.fs.dir import ORDWR, OREAD, OWRITE, Dir, DirChange, Qid
 from vx9.fs.errors import EBADUSEFD, EHUNGUP, EINTR, EMOUNTRPC, PlanError
 from vx9.fs.ninep import wire
 from vx9.fs.ninep.auth import Prover, SharedKey
@@ -105,9 +105,11 @@ class TestContractOverAPipe(contract.Contract):
     def server(self):
         return None
 
-    @pytest.fixture
-    def door(self, kernel):
-        return MountDoor(kernel, Peer(kernel, ramfs()).mount())
+    @pytest.fixture(params=[False, True], ids=["", "MCACHE"])
+    def door(self, kernel, request):
+        door = MountDoor(kernel, Peer(kernel, ramfs()).mount())
+        door.server.cached = request.param
+        return door
 
 
 def test_what_goes_over_the_wire_when_a_file_is_read(kernel):
@@ -566,3 +568,49 @@ def test_writing_only(kernel):
     fid = door.open_at("hello", OWRITE)
     with pytest.raises(PlanError):
         door.read(fid, 1, 0)
+
+
+def reads(peer) -> list:
+    return [(m.offset, m.count) for m in peer.got if type(m) is wire.Tread]
+
+
+def test_files_read_in_sequence_are_read_ahead_where_that_is_allowed(kernel):
+    fs = ramfs()
+    fs.put("big", bytes(range(250)) * 100)
+    peer = Peer(kernel, fs)
+    door = MountDoor(kernel, peer.mount())
+    fid = door.open_at("big", OREAD)
+    assert b"".join(door.read(fid, 100, at) for at in range(0, 1000, 100)) == bytes(range(250)) * 4
+    assert len(reads(peer)) == 10  # without MCACHE each read is one
+    door.server.cached = True
+    peer.got.clear()
+    fid = door.open_at("big", ORDWR)
+    assert b"".join(door.read(fid, 100, at) for at in range(0, 1000, 100)) == bytes(range(250)) * 4
+    assert reads(peer) == [(0, 100), (100, 8192)]
+    assert door.read(fid, 100, 50) == bytes(range(50, 150))  # not in sequence
+    assert reads(peer)[2:] == [(50, 100)]
+    # What we change ourselves is seen, by whatever fid.
+    assert door.read(fid, 100, 150) == bytes(range(150, 250))
+    other = door.open_at("big", OWRITE)
+    door.write(other, b"changed", 250)
+    assert door.read(fid, 7, 250) == b"changed"
+    door.wstat(other, DirChange(length=300))
+    assert len(door.read(fid, 100, 257)) == 43 and door.read(fid, 100, 300) == b""
+    door.clunk(fid)
+    assert fid.aux is None and len(door.server._ahead) == 0
+
+
+def test_devices_are_never_read_ahead(kernel):
+    """Their files have no length."""
+    peer = Peer(kernel)
+    normal = flusher(lambda held: [])
+    record = Dir(Qid(2), 0o644, 0, 0, 0, "f", "u", "u", "u").pack()
+    peer.reply = lambda m: ([wire.Rread(m.tag, b"y" * m.count)] if type(m) is wire.Tread else
+                            [wire.Rstat(m.tag, record)] if type(m) is wire.Tstat else normal(m))
+    door = MountDoor(kernel, peer.mount())
+    door.server.cached = True
+    fid = door.open_at("f", OREAD)
+    for at in range(0, 50, 10):
+        assert door.read(fid, 10, at) == b"y" * 10
+    assert reads(peer) == [(at, 10) for at in range(0, 50, 10)]
+    assert peer.kinds().count("Tstat") == 1
