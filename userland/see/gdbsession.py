@@ -18,12 +18,12 @@ from vx9.fs.errors import PlanError
 from vx9.kernel.sched import Rendez
 from vx9.kernel.straceargs import printable
 from vx9.userland.see import gdbfile, gdbregs, image
+from vx9.userland.see.gdb import Exited, Stop, Stub
 from vx9.userland.see.gdbwire import INTERRUPT, PACKET_MOST, Reader, escape, packet, unescape
 from vx9.vxcore import MemoryFault
 
 if TYPE_CHECKING:
     from vx9.kernel.proc import Proc
-    from vx9.userland.see.gdb import Exited, Stop, Stub
 
 log = logging.getLogger(__name__)
 
@@ -216,16 +216,14 @@ class Session:
             return self._told(stub.exited)
         if stub.stops:
             self.reason = stub.stops.popleft()
-        if self.reason is None or (isinstance(self.reason, tuple) and len(self.reason) == 3
-                                   and self.reason[0] not in stub.views):
-            p = self._now()
-            return b"W00" if p is None else b"T05thread:%x;" % p.pid
-        return self._told(self.reason)
+        if isinstance(self.reason, Stop) and self.reason.p in stub.views:
+            return self._told(self.reason)
+        p = self._now()
+        return b"W00" if p is None else b"T05thread:%x;" % p.pid
 
     def _told(self, what: Stop | Exited) -> bytes:
-        if len(what) == 2:
-            code, killed = what
-            return b"X09" if killed else b"W%02x" % (code & 0xFF)
+        if isinstance(what, Exited):
+            return b"X09" if what.killed else b"W%02x" % (what.code & 0xFF)
         p, signal, why = what
         self.general = p
         return b"T%02xthread:%x;%s" % (signal, p.pid, b"swbreak:;" if why else b"")
@@ -306,6 +304,8 @@ class Session:
         todo: dict[Proc, tuple[bytes, int]] = {}
         for action in rest.split(b";")[1:]:
             what, _, thread = action.partition(b":")
+            if what[:1] not in (b"c", b"C", b"s", b"S"):
+                return ERROR
             signal = int(what[1:], 16) if what[:1] in b"CS" else 0
             whom = [self._thread(thread)] if thread and int(thread, 16) > 0 else list(stub.views)
             for p in whom:
