@@ -111,10 +111,13 @@ def room_for_files() -> None:
 
 
 def outcome(name: str, kernel: "Kernel", code: int) -> int:
-    """The exit status of a program that has ended with code, when limits were met.
+    """The exit status of a program that has ended with code, when limits or bugs were met.
 
     Raises Refusal where the limit is why it ended; otherwise, if it failed, says what was met.
     """
+    if kernel.errors:
+        sys.stderr.write(f"vx9: {kernel.errors} errors of vx9 itself, told above; please report "
+                         "them\n")
     met = sorted(kernel.limits_met, key=lambda limit: BY_NAME[limit].ends, reverse=True)
     told: Sequence[str] = [f"{name}: {report(limit, kernel.limits)}" for limit in met]
     if not met or (code == 0 and "cpu-time" not in met):

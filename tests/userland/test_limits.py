@@ -68,6 +68,14 @@ def test_reports_name_the_limit_its_value_and_the_remedy():
     assert all(BY_NAME[row.name] is row for row in TABLE)
 
 
+def test_errors_of_our_own_are_told(capsys):
+    from types import SimpleNamespace
+
+    kernel = SimpleNamespace(errors=2, limits_met=set(), limits=Limits())
+    assert limits.outcome("p", kernel, 3) == 3
+    assert capsys.readouterr().err.startswith("vx9: 2 errors of vx9 itself")
+
+
 SPIN = b"\xeb\xfe"
 
 
