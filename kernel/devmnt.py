@@ -20,9 +20,11 @@ from vx9.kernel.chan import Chan
 from vx9.kernel.mountrpc import Connection
 
 if TYPE_CHECKING:
+    from vx9.kernel.account import Account
     from vx9.kernel.sched import Scheduler
 
-DIR_MOST: Final = 64 << 20  # bytes of one directory
+DIR_MOST: Final = 16 << 20  # bytes of one directory
+DIR_COST: Final = 8  # what a byte of it takes of the host while it is read
 EBADDIR: Final = "invalid directory entry received from server"
 
 
@@ -209,6 +211,14 @@ class Tree(Refuser):
 
     async def readdir(self, fid: Fid) -> list[Dir]:
         """All records, which the server need not have made well."""
+        charged = [0]
+        try:
+            return await self._records(fid, charged)
+        finally:
+            if self.connection.account is not None:
+                self.connection.account.give(charged[0])
+
+    async def _records(self, fid: Fid, charged: list[int]) -> list[Dir]:
         p, piece = fid.proc, self._piece(fid)
         entries: list[Dir] = []
         offset = 0
@@ -217,6 +227,9 @@ class Tree(Refuser):
             if not data:
                 return entries
             offset += len(data)
+            if self.connection.account is not None:
+                self.connection.account.take(DIR_COST * len(data))
+                charged[0] += DIR_COST * len(data)
             if offset > DIR_MOST:
                 raise PlanError(f"directory of more than {DIR_MOST} bytes")
             try:
@@ -271,14 +284,16 @@ class Mnt(Refuser):
     dc = "M"
     name = "mnt"
 
-    def __init__(self, sched: Scheduler, numbers: Iterator[int]) -> None:
+    def __init__(self, sched: Scheduler, numbers: Iterator[int],
+                 account: Account | None = None) -> None:
         self.sched = sched
+        self.account = account
         self._numbers = numbers
 
     def _connection(self, c: Chan) -> Connection:
         """The connection on a Chan, made when there is none."""
         if c.mux is None:
-            c.mux = Connection(self.sched, c)
+            c.mux = Connection(self.sched, c, self.account)
         mux: Connection = c.mux
         return mux
 

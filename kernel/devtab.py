@@ -111,7 +111,7 @@ def devices(kernel: Kernel, console: Console | None = None,
         "N": Cs(kernel),
         "U": Host(numbers),
         "R": ram,
-        "M": Mnt(kernel.sched, numbers),
+        "M": Mnt(kernel.sched, numbers, kernel.account),
     }
 
 

@@ -19,9 +19,11 @@ from vx9.fs.ninep.client import MSIZE, Call, Client
 from vx9.kernel.sched import Rendez
 
 if TYPE_CHECKING:
+    from vx9.kernel.account import Account
     from vx9.kernel.chan import Chan
     from vx9.kernel.sched import Scheduler, Task
 
+COST: Final = 16384  # bytes of the host that a connection takes besides a message
 FLUSHES: Final = 8  # interrupts after which a process does not wait for the server any more
 CLUNK_MS: Final = 10_000.0  # how long a close waits for the server
 
@@ -38,9 +40,12 @@ async def _gone(task: Task) -> None:
 class Connection:
     """The 9P session on one Chan."""
 
-    def __init__(self, sched: Scheduler, c: Chan) -> None:
+    def __init__(self, sched: Scheduler, c: Chan, account: Account | None) -> None:
         self.sched = sched
         self.chan = c
+        self.account = account
+        self._charged = 0
+        self.charge(COST)
         self.client = Client(wake=self._wake)
         self.fids = 0  # Fids of all its trees; the first of them holds the Chan
         self._more = Rendez()
@@ -48,6 +53,12 @@ class Connection:
         self._agreeing = False
         self._queued = False
         self._tasks: list[Task] = []
+
+    def charge(self, size: int) -> None:
+        """Count size bytes of the host that it takes.  Raises PlanError."""
+        if self.account is not None:
+            self.account.take(size)
+        self._charged += size
 
     def _wake(self) -> None:
         self._queued = True
@@ -85,6 +96,7 @@ class Connection:
     async def close(self) -> None:
         """The Chan ends: fail what is under way and stop using it."""
         self.client.hangup(EMOUNTRPC)
+        self.charge(-self._charged)
         for task in self._tasks:
             self.sched.kill(task)
         for task in self._tasks:
@@ -184,6 +196,7 @@ class Connection:
             call = client.ask_version(msize, version, wake=rendez.wakeup)
             await rendez.sleep(lambda: call.done)
             client.agree(call)
+            self.charge(client.msize)
         except BaseException:
             self.chan.is_channel = False
             self.chan.mux = None

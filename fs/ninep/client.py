@@ -160,7 +160,7 @@ class Client:
                     wake: Callable[[], None] = _nothing) -> Call:
         """Queue a Tversion; agree() looks at the answer."""
         self._asked = msize
-        self._split.limit = max(msize, MSIZE)
+        self._split.limit = min(max(msize, MSIZE), MSIZE_MOST)
         return self.call(wire.Tversion, msize, version, wake=wake)
 
     def agree(self, call: Call) -> None:

@@ -614,3 +614,23 @@ def test_devices_are_never_read_ahead(kernel):
         assert door.read(fid, 10, at) == b"y" * 10
     assert reads(peer) == [(at, 10) for at in range(0, 50, 10)]
     assert peer.kinds().count("Tstat") == 1
+
+
+def test_what_connections_take_is_counted_and_given_back(kernel):
+    before = kernel.account.used
+    peer = Peer(kernel, ramfs())
+    pipe = kernel.account.used
+    door = MountDoor(kernel, peer.mount())
+    assert kernel.account.used - pipe >= 8216
+    root = door.open_at("", OREAD)
+    in_use = kernel.account.used
+    door.readdir(root)
+    assert kernel.account.used == in_use
+    kernel.account.limits.total_memory = 1000
+    with pytest.raises(PlanError, match="kernel allocate failed"):
+        Peer(kernel, ramfs()).mount()
+    kernel.account.limits.total_memory = None
+    for number in list(peer.session.fids):
+        door.clunk(Fid(root.qid, "", -1, number))
+    kernel.call(peer.near.close)
+    assert kernel.account.used <= pipe and before <= pipe

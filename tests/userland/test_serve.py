@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import select
 import signal
 import socket
 import stat
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from vx9.fs.dir import DMDIR, ORDWR, OREAD, OWRITE
+from vx9.fs.dir import DMDIR, ORDWR, OREAD
 from vx9.fs.errors import PlanError
 from vx9.fs.hostninep import dial, listen, parse
 from vx9.fs.hostremote import Remote
@@ -253,20 +252,26 @@ def test_hostile_clients_do_not_keep_others_from_it(serve, tmp_path):
         assert remote.read_file("/dev/user") == b"glenda"
 
 
-def test_a_blocked_read_can_be_flushed(serve):
-    """Of a pipe, by a client on the wire."""
+def test_what_waits_can_be_flushed_and_keeps_nobody_waiting(serve):
+    """Opening `listen` waits for a call; a client gives up, another hangs up."""
     address, _ = serve()
+
+    def waiting(remote, port):
+        with_number = remote.open("/net/tcp/clone", ORDWR)
+        number = with_number.read(10).decode().strip()
+        with_number.write(b"announce %d" % port)
+        call = remote.client.call(wire.Topen, remote.walk(f"/net/tcp/{number}/listen"), ORDWR)
+        assert remote.stat("/dev").mode & DMDIR and not call.done
+        return call
+
     with Remote(address) as remote:
-        fid = remote.walk("/srv")
-        remote.clunk(fid)
-        with pytest.raises(PlanError):
-            remote.open("/srv/nonesuch", OWRITE)
-        client = remote.client
-        pipe = remote.walk("/proc")
-        remote.clunk(pipe)
-        call = client.call(wire.Tstat, 1)
-        remote.wait(call)
-        assert select.select([remote._sock], [], [], 0)[0] == []
+        with Remote(address) as other:
+            waiting(other, 7001)
+        call = waiting(remote, 7000)
+        assert remote.read_file("/dev/user") == b"glenda"
+        remote.wait(remote.client.flush(call))
+        assert call.error == "interrupted"
+        assert remote.read_file("/dev/user") == b"glenda"
 
 
 def test_many_clients(serve):
