@@ -17,10 +17,13 @@ typedef unsigned char u8;
 
 #ifdef TINY
 #define TIMES(n) ((n) / 100 + 1)
-enum { REPEATS = 2 };
+#undef REPEATS
+#define REPEATS 2
 #else
 #define TIMES(n) (n)
-enum { REPEATS = 4 };
+#ifndef REPEATS
+#define REPEATS 4
+#endif
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
