@@ -20,7 +20,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from . import perm as rights
@@ -44,22 +44,22 @@ from .errors import (
     ENOTDIR,
     ENOTREG,
     EPERM,
-    EREMOVED,
     ETOOBIG,
     EXLOCKED,
     PlanError,
 )
 from .hostattr import KEPT, Attributes
 from .hostcalls import OFFMAX, Calls, File, plan_error
-from .hostlinks import Hidden, open_beneath
-from .server import Fid, Refuser
+from .hostlinks import Hidden
+from .hostnames import HostNames
+from .server import Fid
 
 _PATH: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _REAL: Final = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _HOW: Final = (os.O_RDONLY, os.O_WRONLY, os.O_RDWR, os.O_RDONLY)
 
 
-class HostFS(Refuser):
+class HostFS(HostNames):
     """The host folder (or regular file) root; rw lets it be changed.
 
     me is the name that the host user, and its group, has among guests; without it, the host's own.
@@ -130,25 +130,11 @@ class HostFS(Refuser):
             st = os.fstat(new.fd)
         return new, self._served(st)
 
-    def _beneath(self, path: tuple[bytes, ...]) -> int:
-        """An O_PATH descriptor of path, links followed while they stay below the root."""
-        return open_beneath(self._calls, self._root.fd, path)
-
     @staticmethod
     def _served(st: os.stat_result) -> os.stat_result:
         if not (stat.S_ISREG(st.st_mode) or stat.S_ISDIR(st.st_mode)):
             raise PlanError(ENOTREG)
         return st
-
-    # Rights
-
-    def _check_rw(self) -> None:
-        if not self.rw:
-            raise PlanError(EPERM)
-
-    def _check(self, st: os.stat_result, need: int) -> None:
-        if self._all_powerful:
-            rights.check(st.st_mode, rights.OWNER, need)
 
     # Opening
 
@@ -251,38 +237,6 @@ class HostFS(Refuser):
         except OSError as error:
             raise plan_error(error) from None
 
-    async def remove(self, fid: Fid) -> None:
-        """Take the name out of its folder, if it still is this file's (or a link to it)."""
-        f: File = fid.aux
-        self._check_rw()
-        if not f.path:
-            raise PlanError(EPERM)
-        try:
-            with self._parent(f) as (up, st):
-                if stat.S_ISDIR(st.st_mode):
-                    os.rmdir(f.path[-1], dir_fd=up)
-                else:
-                    os.unlink(f.path[-1], dir_fd=up)
-                if st.st_nlink <= 1 or stat.S_ISDIR(st.st_mode):
-                    self._attr.bits.pop(self._attr.path(st), None)
-        except OSError as error:
-            raise plan_error(error) from None
-
-    @contextlib.contextmanager
-    def _parent(self, f: File) -> Iterator[tuple[int, os.stat_result]]:
-        """The descriptor of the folder that has the file's name, and what the name stands for."""
-        up = self._beneath(f.path[:-1])
-        try:
-            self._check(os.fstat(up), rights.AWRITE | rights.AEXEC)
-            st = os.stat(f.path[-1], dir_fd=up, follow_symlinks=False)
-            if not stat.S_ISLNK(st.st_mode):
-                mine = os.fstat(f.fd)
-                if (st.st_dev, st.st_ino) != (mine.st_dev, mine.st_ino):
-                    raise PlanError(EREMOVED)
-            yield up, st
-        finally:
-            os.close(up)
-
     # Contents
 
     async def read(self, fid: Fid, count: int, offset: int) -> bytes:
@@ -375,15 +329,6 @@ class HostFS(Refuser):
         for asked, has in ((change.uid, d.uid), (change.gid, d.gid), (change.muid, d.muid)):
             if asked is not None and asked != has:
                 raise PlanError(EPERM)
-
-    def _rename(self, f: File, name: str) -> None:
-        check_name(name)
-        if not f.path:
-            raise PlanError(EPERM)
-        raw = name.encode("utf-8", "surrogateescape")
-        with self._parent(f) as (up, _):
-            self._calls.rename(up, f.path[-1], raw)
-        f.path = (*f.path[:-1], raw)
 
     def _apply(self, f: File, st: os.stat_result, change: DirChange) -> None:
         path = b"/proc/self/fd/%d" % f.fd  # the file itself, also when only O_PATH is open

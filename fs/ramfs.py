@@ -225,6 +225,42 @@ class RamFS(Refuser):
         if not node.opens:
             self._charge(-node.cost())
 
+    async def move(self, fid: Fid, folder: Fid, name: str) -> None:
+        """Call the file name in folder, in place of what is called so there, as rename(2) does."""
+        node, to, uid = fid.aux, folder.aux, fid.uid
+        self._alive(node)
+        self._alive(to)
+        self._check_removable(node, uid)
+        if to.children is None:
+            raise PlanError(ENOTDIR)
+        self._check(to, uid, rights.AWRITE)
+        above: Node | None = to
+        while above is not None:
+            if above is node:
+                raise PlanError(EBADARG)
+            above = above.parent
+        other = to.children.get(name)
+        if other is node:
+            return
+        if other is not None:
+            if (other.children is None) != (node.children is None):
+                raise PlanError(ENOTDIR if other.children is None else EISDIR)
+            if other.children:
+                raise PlanError(ENOTEMPTY)
+            self._unlink(other, uid)
+        self._check_new_name(to, name)
+        self._charge(len(name) - len(node.name))
+        parent = node.parent
+        del parent.children[node.name]
+        node.name, node.parent = name, to
+        to.children[name] = node
+        self._modified(parent, uid)
+        self._modified(to, uid)
+
+    async def room(self, fid: Fid) -> tuple[int, int]:
+        """Bytes in all and bytes free."""
+        return self.quota, max(0, self.quota - self.used)
+
     # Contents
 
     async def read(self, fid: Fid, count: int, offset: int) -> bytes:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vx9.fs.dir import OCEXEC, Dir, DirChange, Qid, check_name
 from vx9.fs.errors import EEXIST, EISMTPT, ENAMETOOLONG, ENONEXIST, ENOTDIR, PlanError
+from vx9.fs.fuse.errnos import EXDEV
 from vx9.fs.server import Fid
 from vx9.kernel.chan import Chan, open_chan
 from vx9.kernel.walk import Name
@@ -243,6 +244,38 @@ class Export:
             await c.close()
         if change.name is not None and spot.names:
             spot.names = (*spot.names[:-1], change.name)
+
+    async def move(self, fid: Fid, folder: Fid, name: str) -> None:
+        """Call the file name in folder, where one server has both and can do it in a step."""
+        check_name(name)
+        spot: Spot = fid.aux
+        c, to = await self._file(spot), None
+        try:
+            to = await self._file(folder.aux)
+            move: Any = getattr(c.server, "move", None)
+            if c.is_mount_point:
+                raise PlanError(EISMTPT)
+            if move is None or c.server is not to.server or to.union is not None:
+                raise PlanError(EXDEV)
+            c.fid.proc = to.fid.proc = self.p
+            await move(c.fid, to.fid, name)
+        finally:
+            await c.close()
+            if to is not None:
+                await to.close()
+        spot.names = (*folder.aux.names, name)
+
+    async def room(self, fid: Fid) -> tuple[int, int]:
+        """Bytes in all and bytes free where the file is, as far as its server knows."""
+        c = await self._file(fid.aux)
+        try:
+            room: Any = getattr(c.server, "room", None)
+            if room is None:
+                return 0, 0
+            total, free = await room(c.fid)
+            return total, free
+        finally:
+            await c.close()
 
     async def remove(self, fid: Fid) -> None:
         """remove(2)."""

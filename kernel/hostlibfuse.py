@@ -23,9 +23,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from vx9.fs.errors import PlanError
-from vx9.fs.fuse.attr import named
-from vx9.fs.fuse.door import O_TRUNC, Change, Door, Handle
+from vx9.fs.fuse.attr import named, plain
+from vx9.fs.fuse.door import Door
 from vx9.fs.fuse.errnos import Errnos
+from vx9.fs.fuse.files import O_TRUNC, Change, Handle
 from vx9.fs.fuse.nodes import Node
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ log = logging.getLogger(__name__)
 LOOK: Final = 0.25  # seconds between looks at who waits
 THREADS: Final = 1000  # of libfuse 3, whose usual ten would be ten blocked readers
 KILL: Final = 1 << 8  # SIGKILL among the pending signals
-_OPTIONS_2: Final = ("big_writes", "nonempty", "hard_remove", "use_ino", "readdir_ino")
-_OPTIONS_3: Final = ("hard_remove", "use_ino", "readdir_ino")
+_OPTIONS_2: Final = ("big_writes", "nonempty", "use_ino", "readdir_ino")
+_OPTIONS_3: Final = ("use_ino", "readdir_ino")
 
 
 def binding() -> Any:
@@ -247,7 +248,15 @@ class Libfuse:
                                                gid=None if gid == -1 else gid))
 
     def truncate(self, path: str | None, length: int, fi: Any = None) -> int:
-        return self._change(path, fi, Change(size=length))
+        async def change(node: Node, handle: Handle | None) -> None:
+            if handle is None and not length and not plain(await self.door.stat(node)):
+                # A file that is opened with O_TRUNC: a device knows nothing of its length.
+                await self.door.release(await self.door.open(node, os.O_WRONLY | os.O_TRUNC))
+            else:
+                await self.door.setattr(node, handle, Change(size=length))
+
+        self._on(path, fi, change)
+        return 0
 
     def utimens(self, path: str, times: tuple[int, int] | None = None) -> int:
         now = self.kernel.host.time_ns()

@@ -72,9 +72,10 @@ def mounted(base: Path, *options: object, env: dict[str, str] | None = None) -> 
     point.mkdir(exist_ok=True)
     host.mkdir(exist_ok=True)
     process = subprocess.Popen([*command(), "mount", *map(str, options), str(point)], cwd=host,
-                               stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                               stdin=subprocess.PIPE, stderr=subprocess.PIPE,
                                env={**os.environ, **(env or {})})
     assert process.stderr is not None
+    assert process.stdin is not None  # nobody types, so who reads the console waits
     said = b""
     while not re.search(rb"vx9: mounted on .*\n", said):
         line = process.stderr.readline()
@@ -100,6 +101,7 @@ def mounted(base: Path, *options: object, env: dict[str, str] | None = None) -> 
             raise
         finally:
             process.stderr.close()
+            process.stdin.close()
 
 
 def run(*argv: object, cwd: Path, ok: bool = True, env: dict[str, str] | None = None,

@@ -14,66 +14,18 @@ from __future__ import annotations
 
 import errno
 import stat
-from dataclasses import dataclass
 from typing import Any, Final
 
-from ..dir import DMDIR, OEXEC, ORDWR, OREAD, OTRUNC, OWRITE, QTDIR, Dir, DirChange
+from ..dir import DMDIR, OREAD, QTDIR, Dir, DirChange
 from ..errors import EEXIST, EISDIR, ENAMETOOLONG, ENONEXIST, ENOTDIR, EPERM, PlanError
 from ..server import Fid, FileServer
 from .attr import Attr, Look, direct
 from .errnos import EXDEV
+from .files import O_ACCMODE, O_EXCL, O_TRUNC, SPECIAL, Change, Handle, omode, usable
 from .nodes import Node, Nodes
 
-NAME_MOST: Final = 1024  # bytes; the kernel gives no longer ones, and takes none
 READ_MOST: Final = 1 << 20
 ASIDE: Final = ".vx9-replaced-"  # what a file is called while another takes its name
-O_ACCMODE: Final = 3
-O_EXCL: Final = 0o200
-O_TRUNC: Final = 0o1000
-FMODE_EXEC: Final = 0x20
-_OMODES: Final = (OREAD, OWRITE, ORDWR, ORDWR)
-_SPECIAL: Final = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
-
-
-@dataclass(slots=True, eq=False)
-class Handle:
-    """An open file or directory."""
-
-    number: int
-    node: Node
-    fid: Fid
-    direct: bool = False
-    entries: list[Dir] | None = None  # of a directory that is being read
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What setattr is to change; None leaves alone.  Times in seconds."""
-
-    mode: int | None = None
-    uid: int | None = None
-    gid: int | None = None
-    size: int | None = None
-    atime: int | None = None
-    mtime: int | None = None
-
-
-def omode(flags: int) -> int:
-    """The mode of open(5) for the flags of open(2)."""
-    if flags & FMODE_EXEC and not flags & O_ACCMODE:
-        return OEXEC
-    return _OMODES[flags & O_ACCMODE] | (OTRUNC if flags & O_TRUNC else 0)
-
-
-def raw_name(name: str) -> bytes:
-    """The bytes of a name."""
-    return name.encode("utf-8", "surrogateescape")
-
-
-def usable(name: str) -> bool:
-    """Whether a server's name is one that the host takes."""
-    return not (name in ("", ".", "..") or "/" in name or "\0" in name
-                or (len(name) * 4 > NAME_MOST and len(raw_name(name)) > NAME_MOST))
 
 
 class Door:
@@ -189,7 +141,7 @@ class Door:
         fid = await self._use(node, handle)
         try:
             if change.mode is not None:
-                if change.mode & _SPECIAL:
+                if change.mode & SPECIAL:
                     raise OSError(errno.EPERM, "no such bits in Plan 9")
                 old = await self.server.stat(fid)
                 made.mode = old.mode & ~0o777 | change.mode & 0o777
@@ -404,6 +356,3 @@ class Door:
             await server.remove(other)
         finally:
             await server.clunk(other)
-
-
-__all__ = ["Change", "Door", "Handle", "raw_name"]

@@ -18,7 +18,7 @@ from .errnos import ESTALE
 from .wire import ROOT
 
 if TYPE_CHECKING:
-    from .door import Handle
+    from .files import Handle
 
 KEPT: Final = 512  # Fids
 DEPTH: Final = 4096  # folders above a file

@@ -18,9 +18,10 @@ from ..dir import DMDIR, Dir
 from ..errors import PlanError
 from ..ninep.request import Inline, Runner
 from . import wire
-from .attr import ino, plain
-from .door import Change, Door, raw_name
+from .attr import direct, ino, plain
+from .door import Door
 from .errnos import Errnos
+from .files import Change, raw_name
 from .nodes import Node
 from .wire import ANSWER, ATTR, ATTR_OUT, DIRENT, ENTRY, HEADER, OPS, BadRequest, Op
 
@@ -277,6 +278,7 @@ class Session:
                 out.append(bytes(ENTRY.size + ATTR.size))
             elif plus and d is not None:
                 node = self.door.nodes.child(handle.node, d.name, d.qid)
+                node.direct = direct(d)
                 out += self._entry(node, d)
             kind = _DT_DIR if d is None or d.mode & DMDIR else _DT_REG
             number = ino(d) if d is not None else handle.fid.qid[0] + 1

@@ -131,6 +131,7 @@ def test_truncate_append_holes(folder):
         file.truncate(6)
         file.seek(100_000)
         file.write(b"end")
+        file.flush()
         assert os.fstat(file.fileno()).st_size == 100_003
     assert path.read_bytes() == b"0123ab" + bytes(100_000 - 6) + b"end"
     with open(path, "wb"):
@@ -223,6 +224,7 @@ def test_rename(folder):
     with open(two, "rb") as old:
         os.rename(one, two)  # over a file that is open
         assert two.read_bytes() == b"new" and old.read() == b"1"
+    mounting.until(lambda: len(os.listdir(folder)) == 1)  # libfuse keeps what is open
     assert os.listdir(folder) == ["two"]
     sub.mkdir()
     os.rename(two, sub / "three")
@@ -254,19 +256,22 @@ def test_between_servers_files_do_not_move(mount):
     (mount.folder / "here").unlink()
 
 
-def test_unlinked_while_open(folder):
+def test_unlinked_while_open(folder, mount):
     path = folder / "f"
     with open(path, "w+b") as file:
         file.write(b"abc")
         file.flush()
         path.unlink()
-        assert not path.exists() and os.listdir(folder) == []
+        hidden = mount.backend == "fusepy"  # libfuse keeps it, under another name
+        assert not path.exists()
+        assert all(hidden and name.startswith(".fuse_hidden") for name in os.listdir(folder))
         file.seek(0)
         assert file.read() == b"abc"
         file.write(b"def")
         file.truncate(5)
         st = os.fstat(file.fileno())
         assert (st.st_size, st.st_nlink) == (5, 0)
+    mounting.until(lambda: os.listdir(folder) == [])
 
 
 def test_what_plan_9_has_not(folder):
@@ -308,9 +313,8 @@ def test_names_are_bytes(folder, name):
     assert os.listdir(os.fsencode(folder)) == [name]
     with open(path, "rb") as file:
         assert file.read() == b"x"
-    os.rename(path, path[:-1])
-    os.rename(path[:-1] if name[:-1] else path, path) if name[:-1] else None
-    os.unlink(path)
+    os.rename(path, path + b"z" if len(name) < 255 else path[:-1])
+    assert os.listdir(os.fsencode(folder)) != [name]
 
 
 def test_names_that_are_too_long(folder):
@@ -371,7 +375,6 @@ def test_devices(mount):
     assert float((dev / "time").read_text().split()[0]) == pytest.approx(time.time(), abs=5)
     assert (dev / "user").read_text() == "glenda"
     assert (dev / "time").stat().st_size == 0
-    refused(errno.EACCES, os.open, dev / "time" / "..", os.O_WRONLY) if False else None
     refused(errno.ENOENT, os.open, dev / "nonesuch", os.O_RDONLY)
     with open(dev / "null", "wb", buffering=0) as null:
         assert null.write(b"x" * 100_000) == 100_000
@@ -379,9 +382,14 @@ def test_devices(mount):
         assert zero.read(1000) == bytes(1000)
 
 
-def _pipe(mount) -> Path:
-    """A file whose reader waits for ever: the other end of a pipe that nobody writes to."""
-    return mount.point / "dev" / "cons"
+@pytest.fixture
+def silent(mount) -> Path:
+    """A file whose reader waits for ever: the data of a port that nobody sends to."""
+    udp = mount.point / "net" / "udp"
+    with open(udp / "clone", "r+b", buffering=0) as ctl:
+        number = ctl.read(20).decode().strip()
+        ctl.write(b"announce 5003")
+        yield udp / number / "data"
 
 
 def _blocked(path: Path) -> subprocess.Popen:
@@ -390,19 +398,8 @@ def _blocked(path: Path) -> subprocess.Popen:
     return process
 
 
-def _waits(process: subprocess.Popen) -> bool:
-    """Whether a program is in the middle of its read."""
-    try:
-        return "fuse" in Path(f"/proc/{process.pid}/wchan").read_text() or \
-            Path(f"/proc/{process.pid}/syscall").read_text().startswith("0 ")
-    except OSError:
-        return False
-
-
-def test_blocked_readers_never_stop_the_mount(mount):
-    waits = mount.point / "proc" / "0" / "wait"
-    del waits
-    readers = [_blocked(_pipe(mount)) for _ in range(40)]
+def test_blocked_readers_never_stop_the_mount(mount, silent):
+    readers = [_blocked(silent) for _ in range(40)]
     try:
         time.sleep(0.2)
         began = time.monotonic()
@@ -423,8 +420,8 @@ def test_blocked_readers_never_stop_the_mount(mount):
             reader.wait()
 
 
-def test_a_signal_wakes_a_reader(mount):
-    reader = _blocked(_pipe(mount))
+def test_a_signal_wakes_a_reader(silent):
+    reader = _blocked(silent)
     time.sleep(0.2)
     assert reader.poll() is None
     reader.terminate()
