@@ -51,11 +51,11 @@ class Line:
 
     async def recv(self, count: int = CHUNK) -> bytes:
         """What has come, at least a byte; b"" at the end.  Raises PlanError when interrupted."""
+        edges = self.edges
         while True:
             try:
                 return self.sock.recv(count)
             except BlockingIOError:
-                edges = self.edges
                 edges.can_read = False
                 await edges.readers.sleep(lambda: edges.can_read)
             except OSError:
@@ -76,11 +76,11 @@ class Line:
                 done -= len(pieces[0])
                 del pieces[0]
         left = memoryview(pieces[0] if len(pieces) == 1 else b"".join(pieces))[done:]
+        edges = self.edges
         while left:
             try:
                 left = left[self.sock.send(left[:_PIECE]) :]
             except BlockingIOError:
-                edges = self.edges
                 edges.can_write = False
                 await edges.writers.sleep(lambda: edges.can_write)
             except OSError:

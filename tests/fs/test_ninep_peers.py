@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from vx9.fs.dir import DMDIR, OREAD, ORDWR, OWRITE, unpack
+from vx9.fs.dir import DMDIR, ORDWR, OREAD, OWRITE, unpack
 from vx9.fs.errors import PlanError
 from vx9.fs.hostninep import accept, listen, parse, serve
 from vx9.fs.hostremote import Remote

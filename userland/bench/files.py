@@ -88,7 +88,8 @@ def _answer(sock: socket.socket, table: dict[int, tuple[bytes, bytes]]) -> None:
     left = b""
     while data := sock.recv(1 << 18):
         data = left + data if left else data
-        at, end, out = 0, len(data), []
+        at, end = 0, len(data)
+        out: list[bytes] = []
         while end - at >= 7:
             size = int.from_bytes(data[at : at + 4], "little")
             if end - at < size:
