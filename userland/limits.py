@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 HOST_FILES = 16384  # descriptors of vx9's, of which each open file of a host folder takes one
 CGROUP_FILES = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+ORDINARY = {"notes"}  # met without anything being wrong
 ELSEWHERE = {"--memory", "--timeout"}  # options with a place of their own
 
 
@@ -118,7 +119,7 @@ def outcome(name: str, kernel: "Kernel", code: int) -> int:
     if kernel.errors:
         sys.stderr.write(f"vx9: {kernel.errors} errors of vx9 itself, told above; please report "
                          "them\n")
-    met = sorted(kernel.limits_met, key=lambda limit: BY_NAME[limit].ends, reverse=True)
+    met = sorted(kernel.limits_met - ORDINARY, key=lambda limit: BY_NAME[limit].ends, reverse=True)
     told: Sequence[str] = [f"{name}: {report(limit, kernel.limits)}" for limit in met]
     if not met or (code == 0 and "cpu-time" not in met):
         return code

@@ -97,3 +97,20 @@ def test_output(vx9, tmp_path):
     assert b"output limit of 10K reached" in done.stderr
     done = vx9("run", "--output-limit", "10K", "cat", "f", "f", cwd=tmp_path)
     assert (done.returncode, len(done.stdout), done.stderr) == (0, 10000, b"")
+
+
+def test_what_is_said_of_several(capsys):
+    from types import SimpleNamespace
+
+    kernel = SimpleNamespace(errors=0, limits_met={"processes", "memory", "notes"}, limits=Limits())
+    assert limits.outcome("p", kernel, 0) == 0
+    with pytest.raises(Refusal, match="p: processes limit of 1000") as refusal:
+        limits.outcome("p", kernel, 1)
+    assert refusal.value.status == 137
+    assert capsys.readouterr().err.startswith("vx9: p: memory limit reached")
+    kernel.limits_met = {"notes"}
+    assert limits.outcome("p", kernel, 5) == 5
+    kernel.limits_met = {"files"}
+    with pytest.raises(Refusal) as refusal:
+        limits.outcome("p", kernel, 5)
+    assert refusal.value.status == 5
