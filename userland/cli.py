@@ -73,11 +73,11 @@ def common_options(parser: argparse.ArgumentParser, start: Common) -> None:
         help="give a host folder, at the same path or at GUEST; read-only unless :rw, or :mem "
              "(changes are kept in memory)")
     add("--root", metavar="DIR",
-        help="a host folder, such as a Plan 9 tree, is the guest's / and its rc the shell")
+        help="a host folder, such as a Plan 9 tree, is /")
     add("--dialect", choices=("auto", "bell", "9legacy", "9front"),
-        metavar="NAME", help="whose Plan 9 to be: bell, 9legacy, 9front or auto, as the tree is")
+        metavar="NAME", help="bell, 9legacy, 9front, or auto: as the tree is")
     add("--namespace", metavar="FILE",
-        help="make the name space as this file of the host says")
+        help="make the name space as this host file says")
     add("--home", metavar="DIR", help="the guest's home folder (/usr/NAME)")
     add("--rw", action="store_true", help="the current folder (and --root) may be written")
     add("--mount", action=Gather, const=start.mount, metavar="ADDR[:GUEST]",
@@ -104,7 +104,7 @@ def common_options(parser: argparse.ArgumentParser, start: Common) -> None:
     add("--fault-report", action="store_true",
         help="registers, code and stack of a program that dies of a fault, on stderr")
     add("--no-walls", action="store_true",
-        help="without the walls behind the sandbox, to debug vx9 itself")
+        help="without the walls, to debug vx9 itself")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
