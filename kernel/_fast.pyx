@@ -1,6 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, embedsignature=True
 """System calls answered in C while the guest runs: src/fast.h.  _fast.pyi is the manual."""
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.list cimport PyList_GET_SIZE
 from cpython.pycapsule cimport (PyCapsule_GetContext, PyCapsule_GetPointer, PyCapsule_New,
                                 PyCapsule_SetContext)
@@ -11,15 +12,25 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from vx9.fs.errors import PlanError
-from vx9.vxcore import MemoryFault, _core
+from vx9.vxcore import _core
 
 cdef extern from "vx.h" nogil:
-    struct vx_api:
-        pass
     enum:
+        VX_READ
+        VX_WRITE
         EAX
+    struct vx_memory:
+        pass
     struct vx_cpu:
         uint32_t reg[8]
+        vx_memory *memory
+    struct vx_api:
+        uint32_t (*memory_check)(vx_memory *, uint32_t, uint32_t, uint32_t) noexcept nogil
+        uint32_t (*memory_read)(vx_memory *, uint32_t, void *, uint32_t) noexcept nogil
+        uint32_t (*memory_write)(vx_memory *, uint32_t, const void *, uint32_t) noexcept nogil
+        int (*attempt "try")() noexcept nogil
+        void (*take)() noexcept nogil
+        void (*give)() noexcept nogil
 
 cdef extern from "fast.h" nogil:
     enum:
@@ -249,23 +260,32 @@ cdef class Answers:
         if now is None:
             return False
         of.fid.proc = p
-        mem = p.mem
+        cdef const vx_api *core = f.core
+        cdef vx_memory *m = f.cpu.memory
+        cdef bytes data
+        if core.memory_check(m, f.words[1], n, VX_WRITE if reads else VX_READ) < <uint32_t>n:
+            return False
         at = of.k.offset if own else offset
         try:
             if reads:
-                mem.check(f.words[1], n, True)
                 data = now(of.fid, n, at)
                 if data is None:
                     return False
-                n = min(n, len(<bytes?>data))
-                mem.write(f.words[1], data if n == len(<bytes>data) else data[:n])
+                n = min(n, len(data))
+                if not core.attempt():
+                    with nogil:
+                        core.take()
+                core.memory_write(m, f.words[1], PyBytes_AS_STRING(data), n)
+                core.give()
                 own = own or f.pread_moves
             else:
-                done = now(of.fid, mem.read(f.words[1], n), at)
+                data = PyBytes_FromStringAndSize(NULL, n)
+                core.memory_read(m, f.words[1], PyBytes_AS_STRING(data), n)
+                done = now(of.fid, data, at)
                 if done is None:
                     return False
                 n = done
-        except (PlanError, MemoryFault):
+        except PlanError:
             return False  # for the handler to find again, and to tell
         if own:
             of.k.offset += n

@@ -127,14 +127,15 @@ class Images:
         """Forget them all."""
         self._images.clear()
 
-    async def load(self, p: Proc, c: Chan, header: Header) -> Image:
-        """The image of the open file c.  Raises PlanError."""
+    async def load(self, p: Proc, c: Chan, first: bytes) -> Image:
+        """The image of the open file c, which begins with first.  Raises PlanError."""
         d = await c.stat(p)
         key = (id(c.server), c.fid.qid, d.qid, d.mtime, d.length)
         image = self._images.get(key)
         if image is not None:
             self._images.move_to_end(key)
             return image
+        header = parse_header(first)
         end = HEADER.size + header.text + header.data
         if d.length and d.length < end:
             raise PlanError(EBADEXEC)
@@ -199,7 +200,7 @@ async def prepare(p: Proc, path: str, argv: Callable[[], list[bytes]]) -> Progra
         try:
             first = await c.read(p, max(dialect.script_line, HEADER.size), 0)
             if first[:2] != b"#!":
-                image = await p.kernel.images.load(p, c, parse_header(first))
+                image = await p.kernel.images.load(p, c, first)
                 rest = argv()
                 return Program(c, name, args + rest[1:] if args else rest, image)
             words = _interpreter(first[:dialect.script_line], dialect)

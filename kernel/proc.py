@@ -143,8 +143,7 @@ class Proc:
     def set_space(self, space: Space) -> None:
         """Run in another memory from now on."""
         self.space = space
-        self.mem = UserMemory(space.memory)
-        self.cpu.memory = space.memory
+        self.mem = self.cpu.memory = space.memory
 
     # What others see
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from vx9.fs.errors import EBADARG, EINUSE, ENOVMEM, ESOVERLAP, PlanError
+from vx9.kernel.usermem import UserMemory
 from vx9.vxcore import EXEC, PAGE, READ, WRITE, CodeCache, Memory, MemoryObject
 
 DATA_PROT: Final = READ | WRITE | EXEC  # data may be run, as on the 386; the stack may not
@@ -95,7 +96,7 @@ class Segment:
 class Space:
     """The segments of one process and the core memory in which they are mapped."""
 
-    memory: Memory
+    memory: UserMemory
     text: Segment
     data: Segment
     bss: Segment
@@ -112,7 +113,7 @@ class Space:
         size = layout.bss_top - layout.data_base
         if size > quota:
             raise OverQuota
-        memory = Memory(limit, code)
+        memory = UserMemory(limit, code)
         top = memory.limit & -PAGE
         stack_base = top - STACK_SIZE
         if layout.bss_top > stack_base:
@@ -147,7 +148,7 @@ class Space:
 
     def copy(self, share: bool) -> Space:
         """The memory of a child: the stack copied, data and bss shared or copied."""
-        memory = Memory(self.memory.limit, self.memory.code)
+        memory = UserMemory(self.memory.limit, self.memory.code)
         memory.map(self.text.base, self.text.obj, READ | EXEC)
         if share:
             data, bss = self.data, self.bss
@@ -173,7 +174,7 @@ class Space:
 
         The old Memory is for closing.
         """
-        memory = Memory(self.memory.limit, CodeCache())
+        memory = UserMemory(self.memory.limit, CodeCache())
         self.text.refs -= 1
         text = self.text.copy_private()
         text.kind, text.read_only = SegKind.DATA, False  # as /proc shows it from now on
@@ -206,7 +207,7 @@ class Space:
         limit = next((each for each in Memory.LIMITS if each >= top), 0)
         if not limit:
             raise PlanError(ENOVMEM)
-        memory = Memory(limit, self.memory.code)
+        memory = UserMemory(limit, self.memory.code)
         memory.map(self.text.base, self.text.obj, READ | EXEC)
         memory.map(self.data.base, self.data.obj, DATA_PROT)
         memory.map(self.stack.base, self.stack.obj, READ | WRITE)

@@ -8,12 +8,10 @@ Source: the checks of okaddr and vmemchr in the system calls of section 2.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from vx9.fs.errors import ETOOBIG, PlanError
-
-if TYPE_CHECKING:
-    from vx9.vxcore import Memory
+from vx9.vxcore import Memory
 
 STRING_MAX: Final = 64 * 1024  # bytes of a name, and of any string argument
 _MASK: Final = 0xFFFFFFFF
@@ -23,37 +21,29 @@ class OddAddress(Exception):
     """A word that must be aligned is not."""
 
 
-class UserMemory:
+class UserMemory(Memory):
     """The memory of one process; read, write, check and load32 are the core's own."""
 
-    __slots__ = ("cas32", "check", "core", "load32", "read", "store32", "where", "write", "_cstring")
-
-    def __init__(self, core: Memory) -> None:
-        self.core = core
-        self.read = core.read
-        self.write = core.write
-        self.check = core.check
-        self.load32 = core.load32
-        self.store32 = core.store32
-        self.cas32 = core.cas32
-        self.where = core.where
-        self._cstring = core.cstring
+    __slots__ = ()
 
     def string(self, address: int, limit: int = STRING_MAX) -> bytes:
         """The bytes of a string.  Raises PlanError when limit bytes hold no end."""
         try:
-            return self._cstring(address, limit)
+            return self.cstring(address, limit)
         except ValueError:
             raise PlanError(ETOOBIG if limit < STRING_MAX else "name too long") from None
 
     def text(self, address: int) -> str:
         """A string as text; bytes that are not UTF-8 survive a round trip."""
-        return self.string(address).decode("utf-8", "surrogateescape")
+        try:
+            return self.cstring(address, STRING_MAX).decode("utf-8", "surrogateescape")
+        except ValueError:
+            raise PlanError("name too long") from None
 
     def truncated(self, address: int, limit: int) -> bytes:
         """At most limit bytes of a string, as for messages that are cut."""
         try:
-            return self._cstring(address, limit + 1)
+            return self.cstring(address, limit + 1)
         except ValueError:
             return self.read(address, limit)
 
@@ -67,7 +57,7 @@ class UserMemory:
         """The words at address up to a 0.  Raises PlanError when there are more than limit."""
         words: list[int] = []
         while True:
-            run = min(64, ((-address & 0xFFF) or 0x1000) // 4 or 1)
+            run = min(16, ((-address & 0xFFF) or 0x1000) // 4 or 1)
             for word in struct.unpack(f"<{run}I", self.read(address, 4 * run)):
                 if word == 0:
                     return words

@@ -44,6 +44,12 @@ cdef const char *HANDLER = "vx_handler"
 cdef vx_api api
 api.memory_find = vx_memory_find
 api.fpu_save = vx_fpu_save
+api.memory_check = vx_memory_check
+api.memory_read = vx_memory_read
+api.memory_write = vx_memory_write
+api.attempt = vx_try
+api.take = vx_take
+api.give = vx_give
 API = PyCapsule_New(&api, "vx9.vxcore._core.API", NULL)
 
 cdef bint ready = False

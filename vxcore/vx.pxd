@@ -106,6 +106,12 @@ cdef extern from "vx.h" nogil:
         uint8_t *store
         vx_mapping *(*memory_find)(vx_memory *, uint32_t)
         void (*fpu_save)(vx_cpu *)
+        uint32_t (*memory_check)(vx_memory *, uint32_t, uint32_t, uint32_t) noexcept nogil
+        uint32_t (*memory_read)(vx_memory *, uint32_t, void *, uint32_t) noexcept nogil
+        uint32_t (*memory_write)(vx_memory *, uint32_t, const void *, uint32_t) noexcept nogil
+        int (*attempt "try")() noexcept nogil
+        void (*take)() noexcept nogil
+        void (*give)() noexcept nogil
     int vx_cpu_handle(vx_cpu *, int vector, vx_handler, void *arg)
     uint8_t *vx_store
     void vx_fpu_save(vx_cpu *)
@@ -124,7 +130,7 @@ cdef extern from "vx.h" nogil:
         uint32_t steps
         uint32_t host_eip
         vx_trap trap
-    bint vx_try()
+    int vx_try()
     void vx_take()
     void vx_give()
     int vx_init(const char **why)

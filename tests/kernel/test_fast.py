@@ -15,7 +15,6 @@ from vx9.kernel.dialect import NINEFRONT
 from vx9.kernel.host import Host
 from vx9.kernel.kernel import Kernel
 from vx9.kernel.systab import load
-from vx9.kernel.usermem import UserMemory
 from vx9.vxcore import EXEC, READ, WRITE, Cpu, Memory, MemoryObject, TrapKind
 
 from .conftest import NUMBERS
@@ -45,7 +44,7 @@ class Guest:
                                self.sems, self.clock)
 
     def run(self, quantum=10_000, turn=1):
-        p = SimpleNamespace(fds=SimpleNamespace(chans=self.chans), mem=UserMemory(self.memory))
+        p = SimpleNamespace(fds=SimpleNamespace(chans=self.chans))
         return self.answers(p, quantum, turn)
 
     def open(self, fd, file, mode):

@@ -454,6 +454,12 @@ struct vx_api {
     uint8_t *store;
     struct vx_mapping *(*memory_find)(struct vx_memory *, uint32_t address);
     void (*fpu_save)(struct vx_cpu *);
+    uint32_t (*memory_check)(struct vx_memory *, uint32_t address, uint32_t count, uint32_t prot);
+    uint32_t (*memory_read)(struct vx_memory *, uint32_t address, void *, uint32_t count);
+    uint32_t (*memory_write)(struct vx_memory *, uint32_t address, const void *, uint32_t count);
+    int (*try)(void);   /* the lock: who holds the GIL must not wait for it */
+    void (*take)(void);
+    void (*give)(void);
 };
 
 /* ---- the lock (lock.c) ---- */
