@@ -6,9 +6,11 @@ Source: docs/vx9.md; the statuses are in errors.py.
 """
 
 import argparse
+import contextlib
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -41,11 +43,14 @@ class Signals:
 
     def __enter__(self) -> Self:
         self.old = {number: signal.signal(number, self.on_signal) for number in NOTES}
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, NOTES)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.timer:
             self.timer.cancel()
+        if self.interrupts:
+            self.old[signal.SIGINT] = signal.SIG_IGN  # more of them shall not cut our own end short
         for number, handler in self.old.items():
             signal.signal(number, handler)
 
@@ -76,6 +81,16 @@ class Signals:
             if status.code == errors.KILLED or (status.note or status.message).startswith(note):
                 return 128 + self.last
         return status.code
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """The host's signals wait for Signals: a guest that has just begun gets them as notes."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, NOTES)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def wait(name: str, handle: "Handle", timeout: float | None,
@@ -127,7 +142,7 @@ def run(options: argparse.Namespace, go: bool = False) -> int:
         tmpdir = os.environ["TMPDIR"]
     env = None if options.root is not None else grants.environment(
         os.environ, options.env, options.inherit_env, options.user or rooted.USER, tmpdir)
-    with session.kernel(options, extra) as kernel:
+    with session.kernel(options, extra) as kernel, held():
         handle = start(kernel, options, program, env)
         code = wait(options.program, handle, kernel.limits.time)
         return limits.outcome(options.program, kernel, code)

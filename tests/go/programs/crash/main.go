@@ -34,8 +34,11 @@ func main() {
 		fmt.Println("waiting")
 		fmt.Println("got", <-notes)
 		os.Exit(7)
+	case "sleep":
+		fmt.Println("waiting")
+		time.Sleep(time.Hour)
 	case "deaf":
-		signal.Ignore(os.Interrupt)
+		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 		fmt.Println("waiting")
 		time.Sleep(time.Hour)
 	}
