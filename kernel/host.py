@@ -23,6 +23,7 @@ from typing import Any, Final
 from vx9.fs.errors import EHUNGUP, EIO, PlanError
 from vx9.kernel.sched import Rendez
 
+_ALIVE: Final = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP
 SAFE_WRITE: Final = select.PIPE_BUF  # what a writable pipe or terminal takes without blocking
 # Signals that belong to the thread that talks to the user, not to the kernel's.
 _FOREIGN_SIGNALS: Final = frozenset({
@@ -62,10 +63,12 @@ class Edges:
     set again; so with writing.
     """
 
-    __slots__ = ("can_read", "can_write", "readers", "writers")
+    __slots__ = ("can_read", "can_write", "ended", "gone", "readers", "writers")
 
     def __init__(self) -> None:
         self.can_read = self.can_write = True
+        self.ended = False  # the other side will send nothing more
+        self.gone = False  # nor receive
         self.readers = Rendez()
         self.writers = Rendez()
 
@@ -153,7 +156,7 @@ class Host:
         if self._calls:
             timeout_ns = 0
         seconds = -1 if timeout_ns is None else timeout_ns / 1e9
-        for fd, _ in self._epoll.poll(seconds):
+        for fd, happened in self._epoll.poll(seconds):
             if fd == self._wake_fd:
                 with contextlib.suppress(OSError):
                     os.eventfd_read(fd)
@@ -161,6 +164,9 @@ class Host:
             edges = self._edges.get(fd)
             if edges is not None:
                 edges.can_read = edges.can_write = True
+                if happened & (select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR):
+                    edges.ended = True
+                    edges.gone = edges.gone or bool(happened & ~_ALIVE)
                 edges.readers.wakeup()
                 edges.writers.wakeup()
                 continue

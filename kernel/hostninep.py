@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 CONNECTIONS: Final = 64
 STALL_MS: Final = 30_000.0  # to finish a message once begun
 STRANGER_MS: Final = 60_000.0  # to attach
+GRACE_MS: Final = 1000.0  # for what is under way when the client says no more
 _PIECE: Final = 1 << 20  # bytes given to the host at a time
 _SMALL: Final = 16384  # bytes that are cheaper copied together than sent in pieces
 _VECTORS: Final = 64  # pieces given at a time
@@ -109,13 +110,13 @@ class _Connection:
         self.session = Session(service.server, kernel.sched, auth=service.auth,
                                limits=service.limits, wake=self._wake)
         self.more = Rendez()  # something to send, room for more, or the end
-        self.ended = False
         self._alarms: dict[str, Timer] = {}
         self.tasks = [self.sched.spawn(self._read(), "9P receiver"),
                       self.sched.spawn(self._write(), "9P sender")]
 
     def _wake(self) -> None:
         self.more.wakeup()
+        self.line.edges.readers.wakeup()
 
     def _watch(self, what: str, ms: float, still: Callable[[], bool]) -> None:
         """Hang up in ms, if still holds then; unless that is being watched already."""
@@ -128,13 +129,19 @@ class _Connection:
         if what not in self._alarms:
             self._alarms[what] = self.sched.after(ms, look)
 
-    def _watch_message(self, served: int) -> None:
+    def _watch_message(self, taken: int) -> None:
         """A message has begun; it must end."""
         session = self.session
-        self._watch("stalled", STALL_MS, lambda: bool(session.waiting and session.served == served))
+
+        def stalled() -> bool:
+            if session.waiting and session.taken != taken:
+                self._watch_message(session.taken)  # another one
+            return bool(session.waiting) and session.taken == taken
+
+        self._watch("stalled", STALL_MS, stalled)
 
     async def _read(self) -> None:
-        session, line = self.session, self.line
+        session, line, edges = self.session, self.line, self.line.edges
         self._watch("never attached", STRANGER_MS, lambda: not session.attached)
         try:
             while data := await line.recv():
@@ -142,26 +149,29 @@ class _Connection:
                 if session.broken:
                     break
                 if session.waiting:
-                    self._watch_message(session.served)
+                    self._watch_message(session.taken)
                 if not session.wants_input:
-                    await self.more.sleep(lambda: session.wants_input or session.broken)
+                    await edges.readers.sleep(
+                        lambda: session.wants_input or session.broken or edges.ended)
+            if session.busy and not session.broken and not edges.gone:
+                # It may only have said that it asks no more.
+                await self.sched.tsleep(self.more, lambda: not session.busy, GRACE_MS)
         except PlanError:
             pass
         finally:
-            self.ended = True
             for alarm in self._alarms.values():
                 self.sched.cancel(alarm)
             session.close()
             self.more.wakeup()
 
     async def _write(self) -> None:
-        session, line = self.session, self.line
+        session, line, edges = self.session, self.line, self.line.edges
         try:
-            while not (self.ended and session.closed):
+            while not session.closed or session.has_output:
                 await self.more.sleep(lambda: session.has_output or session.closed)
                 out = session.take()
-                self.more.wakeup()
-                if out and (session.broken or not self.ended):
+                edges.readers.wakeup()  # there is room again
+                if out:
                     await line.send(out)
                 if session.broken and not session.has_output:
                     line.shut()

@@ -53,6 +53,7 @@ class Session:
         self.closed = False
         self.errors = 0  # unexpected exceptions
         self.served = 0  # requests answered
+        self.taken = 0  # messages that came
         self.attached = False  # some user has been let in
         self._split = wire.Splitter(min(FIRST, self.limits.msize))
         self._requests: dict[int, Request] = {}
@@ -72,6 +73,7 @@ class Session:
             return
         try:
             for message in self._split.feed(data):
+                self.taken += 1
                 self._take(message)
                 if self.broken:
                     return

@@ -180,6 +180,15 @@ def test_standard_streams(tmp_path, vx9_prefix):
         assert process.wait(20) == 0
 
 
+def test_all_at_once_on_standard_input(tmp_path, vx9):
+    """What was asked is answered, though no more can come."""
+    asked = [wire.Tversion(wire.NOTAG, 8216, "9P2000"), wire.Tattach(1, 1, wire.NOFID, "u", ""),
+             wire.Twalk(2, 1, 2, ("dev", "user")), wire.Topen(3, 2, OREAD), wire.Tread(4, 2, 0, 100)]
+    done = vx9("serve", "stdio", cwd=tmp_path, input=b"".join(map(wire.pack, asked)))
+    answers = list(wire.Splitter(8216).feed(done.stdout))
+    assert done.returncode == 0 and answers[-1] == wire.Rread(4, b"glenda") and len(answers) == 5
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_the_end_of_the_server(serve, tmp_path, vx9_prefix, number):
     """Its socket goes, and a guest that waits for it gets an error and not a hang."""
