@@ -133,9 +133,7 @@ class Ladder:
             "|---|---|---|---|---|---|---|---|---|",
         ]
         for tier in range(1, 5):
-            for result in known:
-                if self.tier(result.package) == tier:
-                    lines.append(self.row(result, tier))
+            lines += [self.row(r, tier) for r in known if self.tier(r.package) == tier]
         return "\n".join(lines) + "\n"
 
     def row(self, result: Result, tier: int) -> str:
