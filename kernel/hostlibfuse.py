@@ -249,8 +249,10 @@ class Libfuse:
 
     def truncate(self, path: str | None, length: int, fi: Any = None) -> int:
         async def change(node: Node, handle: Handle | None) -> None:
-            if handle is None and not length and not plain(await self.door.stat(node)):
-                # A file that is opened with O_TRUNC: a device knows nothing of its length.
+            d = await self.door.stat(node)
+            if handle is None and length == d.length == 0:
+                return  # a file that is opened with O_TRUNC; it may be a device's
+            if handle is None and not length and not plain(d):
                 await self.door.release(await self.door.open(node, os.O_WRONLY | os.O_TRUNC))
             else:
                 await self.door.setattr(node, handle, Change(size=length))

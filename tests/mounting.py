@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from vx9.fs import hostfuse
@@ -65,11 +65,12 @@ class Mount:
         return hostfuse.on(str(self.point)) is None
 
 
-@contextmanager
+@contextlib.contextmanager
 def mounted(base: Path, *options: object, env: dict[str, str] | None = None) -> Iterator[Mount]:
     """vx9 mount base/mnt, started in base/host."""
     point, host = base / "mnt", base / "host"
-    point.mkdir(exist_ok=True)
+    with contextlib.suppress(OSError):  # also when a dead mount is there
+        point.mkdir()
     host.mkdir(exist_ok=True)
     process = subprocess.Popen([*command(), "mount", *map(str, options), str(point)], cwd=host,
                                stdin=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -94,10 +95,8 @@ def mounted(base: Path, *options: object, env: dict[str, str] | None = None) -> 
         try:
             until(mount.gone)
         except AssertionError:
-            try:
+            with contextlib.suppress(PlanError):
                 hostfuse.unmount(str(point), lazy=True)
-            except PlanError:
-                pass
             raise
         finally:
             process.stderr.close()
