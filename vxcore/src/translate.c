@@ -494,13 +494,6 @@ mark(struct emitter *e)
         choose_aligned(e);
 }
 
-/* Short loops are fetched best from the beginning of a line. */
-static uint32_t
-head_alignment(const struct step *s)
-{
-    return s->loop <= LINE ? LINE : 32;
-}
-
 /* ---- emit ---- */
 
 static void
@@ -718,7 +711,7 @@ emit_step(struct emitter *e, struct step *s)
     e->afresh = s->pure ? VX_AFRESH : 0;
     record_at(e, eip);
     if (s->aligned)
-        align(e, head_alignment(s));
+        align(e, LINE);                 /* loops are fetched best from there */
     s->host = (uint16_t)e->n;
     if (s->away && s->ecx == VX_USED) {
         load_ecx(e, SPILL);
@@ -952,10 +945,7 @@ build(struct vx_memory *m, struct vx_cache *c, uint32_t eip, int away, int landi
     if (err < 0)
         return err;
     mark(e);
-    uint32_t boundary = FRAGMENT_ALIGN;
-    for (int i = 0; i < e->nstep && e->heads; i++)
-        if (e->step[i].aligned && head_alignment(&e->step[i]) > boundary)
-            boundary = head_alignment(&e->step[i]);
+    uint32_t boundary = e->heads ? LINE : FRAGMENT_ALIGN;
     err = vx_cache_room(c, (uint32_t)(e->nstep + 2) * INSN_ROOM, boundary, &e->base);
     if (err < 0)
         return err;
