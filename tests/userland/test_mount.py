@@ -284,7 +284,7 @@ exec setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps +dac_override
     while ! grep -q mounted err; do sleep 0.05; done
     cat "$TOP/mnt/dev/sysname"; echo
     kill -9 $!
-    while grep -q fuse.vx9 /proc/self/mountinfo; do sleep 0.05; done
+    while grep -q " $TOP/mnt " /proc/self/mountinfo; do sleep 0.05; done
     echo gone'
 """
 
