@@ -17,11 +17,11 @@ import stat
 from typing import Any, Final
 
 from ..dir import DMDIR, OREAD, QTDIR, Dir, DirChange
-from ..errors import EEXIST, EISDIR, ENAMETOOLONG, ENONEXIST, ENOTDIR, EPERM, PlanError
+from ..errors import EEXIST, EISDIR, ENONEXIST, ENOTDIR, EPERM, PlanError
 from ..server import Fid, FileServer
 from .attr import Attr, Look, direct
 from .errnos import EXDEV
-from .files import O_ACCMODE, O_EXCL, O_TRUNC, SPECIAL, Change, Handle, omode, usable
+from .files import O_ACCMODE, O_EXCL, O_TRUNC, SPECIAL, Change, Handle, check, omode, usable
 from .nodes import Node, Nodes
 
 READ_MOST: Final = 1 << 20
@@ -64,10 +64,7 @@ class Door:
     async def _walk(self, parent: Node, *names: str) -> Fid:
         """A new Fid for what is called so in parent; without a name, for parent."""
         for name in names:
-            if not usable(name):
-                if len(name) > 2:
-                    raise PlanError(ENAMETOOLONG)
-                raise OSError(errno.EINVAL, "no name of a file")
+            check(name)
         above = await self.nodes.use(parent)
         try:
             fid, _ = await self.server.walk(above, names)
@@ -258,8 +255,7 @@ class Door:
 
     async def _made(self, parent: Node, name: str, perm: int, mode: int) -> Fid | None:
         """The open Fid of a new file; None: the name is taken."""
-        if not usable(name):
-            raise PlanError(ENAMETOOLONG)
+        check(name)
         fid = await self._walk(parent)
         try:
             await self.server.create(fid, name, perm, mode)
@@ -291,8 +287,7 @@ class Door:
 
     async def rename(self, parent: Node, name: str, to: Node, new: str, replace: bool) -> None:
         """rename(2)."""
-        if not usable(new):
-            raise PlanError(ENAMETOOLONG)
+        check(new)
         fid = await self._walk(parent, name)
         try:
             if parent is to and name == new:

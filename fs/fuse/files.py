@@ -5,11 +5,13 @@ Source: open(2), open(5), stat(5).
 
 from __future__ import annotations
 
+import errno
 import stat
 from dataclasses import dataclass
 from typing import Final
 
 from ..dir import OEXEC, ORDWR, OREAD, OTRUNC, OWRITE, Dir
+from ..errors import ENAMETOOLONG, PlanError
 from ..server import Fid
 from .nodes import Node
 
@@ -61,3 +63,11 @@ def usable(name: str) -> bool:
     """Whether a server's name is one that the host takes."""
     return not (name in ("", ".", "..") or "/" in name or "\0" in name
                 or (len(name) * 4 > NAME_MOST and len(raw_name(name)) > NAME_MOST))
+
+
+def check(name: str) -> None:
+    """Refuse a name that no file can have, or that is too long."""
+    if not usable(name):
+        if len(raw_name(name)) > NAME_MOST:
+            raise PlanError(ENAMETOOLONG)
+        raise OSError(errno.EINVAL, "no name of a file")
