@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from vx9.fs.errors import EBADARG, ENOVMEM, PlanError
 from vx9.kernel import note, pexit, stop, tos, trap
@@ -209,6 +209,8 @@ class Proc:
         workers = self.kernel.workers
         sample = self.kernel.sampler
         quantum, turn, answered = sched.quantum_us(QUANTUM_US), TURN, 0
+        call: Call | None
+        args: tuple[Any, ...] | None
         while True:
             call = args = None
             if self.attention:
@@ -247,7 +249,7 @@ class Proc:
                     if self.tracer is not None:
                         result = await self.tracer.call(self, call, args)
                     else:
-                        result = call.handler(self, *args)
+                        result = call.handler(self, *args)  # type: ignore[misc]
                         if type(result) is not int:
                             result = await result
                 except PlanError as error:
@@ -285,7 +287,7 @@ class Proc:
             await sched.yield_cpu()
             quantum = sched.quantum_us(QUANTUM_US)
 
-    def _strings(self, call: Call, args: tuple[int, ...]) -> tuple[object, ...]:
+    def _strings(self, call: Call, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The arguments with the strings in place of their addresses."""
         read = list(args)
         for i, optional in call.strings:

@@ -1,6 +1,9 @@
 """Calls answered in C: that they are, and when they must not be.  49_hotcalls.c has what they mean."""
 
+import os
 import struct
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -300,3 +303,11 @@ def test_what_a_server_has_not(guest):
     c.is_channel, c.fid.qid = False, (7, 0, 0x80)
     assert moved(guest, "_read", 2, DATA, 4) is None
     assert len(server.calls) == seen
+
+
+@pytest.mark.parametrize(("value", "fast"), [("", True), ("1", False)])
+def test_the_environment_can_turn_it_off(value, fast):
+    code = "from vx9.kernel.kernel import Kernel; k = Kernel(); print(k.host.fast); k.stop()"
+    done = subprocess.run([sys.executable, "-P", "-c", code], env={**os.environ, "VX9_SLOW": value},
+                          capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(fast)

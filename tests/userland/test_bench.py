@@ -136,7 +136,7 @@ def test_a_host_without_a_static_c_library(compiler, tmp_path, monkeypatch):
     run = subprocess.run
     monkeypatch.setattr(subprocess, "run", lambda command, **more: run(
         ["false"] if command[-1] == "-static" else command, **more))
-    guest, native = ops.build(tmp_path, tiny=True)
+    _, native = ops.build(tmp_path, tiny=True)
     assert len(ops.run_native(native)) == len(ops.OPERATIONS)
 
 

@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -163,7 +164,7 @@ def run_guest(folder: Path, guest: Path, fast: bool) -> list[list[Seconds]]:
         if int(run.checksum, 16):
             raise Refusal(f"bench: {operation.name}: a call failed")
         marks = watch.marks[repeats * len(seconds):repeats * (len(seconds) + 1)]
-        used = [(end - begin) / 1e9 for begin, end in zip(marks, marks[1:], strict=False)]
+        used = [(end - begin) / 1e9 for begin, end in pairwise(marks)]
         seconds.append(list(zip(used, run.warm, strict=True)))
     return seconds
 

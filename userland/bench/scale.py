@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,7 +84,7 @@ def processes(sizes: tuple[int, ...]) -> list[Curve]:
         async def make(times: int) -> None:
             for _ in range(times):
                 handle = await k._spawn([ending], {}, "/", (None, None, None), None, None)
-                await handle.proc.exited.sleep(lambda p=handle.proc: p.dead)
+                await handle.proc.exited.sleep(partial(getattr, handle.proc, "dead"))
 
         threads = threading.active_count()
         there = 0
