@@ -1,4 +1,4 @@
-"""Builds the guest programs: the C library and cmd/*.c -> Plan 9 a.out files.
+"""Builds the guest programs: the C library, cmd/*.c, folders of sources -> Plan 9 a.out files.
 
 Used by setup.py (build), by the tests and by the benchmarks (library, program).  Wants a C
 compiler for the host that can also make 32-bit code (gcc or clang), the binutils and nothing
@@ -28,6 +28,7 @@ from typing import Final
 HERE: Final = Path(__file__).resolve().parent
 TOP: Final = HERE.parent.parent
 WORK: Final = HERE / "build"  # objects and the library
+FOLDERS: Final = ("rc",)  # programs with more than one source
 BINARIES: Final = TOP / "images" / "bin" / "386"
 
 CFLAGS: Final = (
@@ -201,8 +202,9 @@ def program(sources: Sequence[Path], out: Path, *, lib: Library | None = None,
 
 
 def commands() -> dict[str, list[Path]]:
-    """Each command's name and its sources."""
-    return {p.stem: [p] for p in sorted((HERE / "cmd").glob("*.c"))}
+    """Each command's name and its sources: one of cmd, or all of a folder of its own."""
+    found = {p.stem: [p] for p in sorted((HERE / "cmd").glob("*.c"))}
+    return found | {name: sorted((HERE / name).glob("*.c")) for name in FOLDERS}
 
 
 def build(out_dir: Path | str = BINARIES, work: Path = WORK) -> list[Path]:
@@ -213,7 +215,7 @@ def build(out_dir: Path | str = BINARIES, work: Path = WORK) -> list[Path]:
     lib = library(work)
     place = hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:16]
     stamp = work / f"stamp-{place}"  # not beside the programs, which are packed into wheels
-    digest = _digest(lib.compiler, "include", "libc", "cmd")
+    digest = _digest(lib.compiler, "include", "libc", "cmd", *FOLDERS)
     if _current(stamp, digest, products):
         return products
     out.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,661 @@
+/* Running commands. */
+#include "rc.h"
+
+enum {
+    Last = 1,   /* this process ends with the command */
+    Tested = 2, /* somebody asks for its status: -e does not */
+};
+
+typedef struct Catch Catch;
+struct Catch {
+    jmp_buf env;
+    ulong mark;
+    Catch *outer;
+};
+
+static Catch *catch; /* where an error returns to; nil: it is the end */
+static Source *reading;
+static char *file; /* of the command that runs, and its line */
+static int line;
+static int quiet; /* it is of rcmain */
+int ifnot;
+
+static void
+at(Node *n)
+{
+    file = n->file;
+    line = n->line;
+    quiet = n->quiet;
+}
+
+/* The file and line of the command that runs. */
+int
+hereline(char **name)
+{
+    *name = quiet ? nil : file;
+    return quiet ? 1 : line;
+}
+
+char const *
+status(void)
+{
+    Word *w = var("status")->val;
+
+    return w != nil ? w->text : "";
+}
+
+void
+setstatus(char const *s)
+{
+    Word *w = var("status")->val;
+
+    if (w != nil && w->next == nil && strcmp(w->text, s) == 0)
+        return;
+    setstr("status", s);
+}
+
+/* An empty one, or nothing but those of a pipeline that went well. */
+int
+truestatus(void)
+{
+    char const *s;
+
+    for (s = status(); *s == '0' || *s == '|'; s++)
+        ;
+    return *s == 0;
+}
+
+static void
+report(char const *name, int number, char const *format, va_list args)
+{
+    char *text = vsmprint(format, args), *all = nil;
+
+    if (text == nil)
+        return;
+    if (name != nil)
+        all = smprint("rc: %s:%d: %s\n", name, number, text);
+    else if (catch == nil && number > 0)
+        all = smprint("rc: line %d: %s\n", number, text);
+    else
+        all = smprint("rc: %s\n", text);
+    if (all != nil)
+        writeall(mapfd(2), all, strlen(all));
+    free(all);
+    free(text);
+}
+
+/* Say what is wrong, and where. */
+void
+complain(char const *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    report(file, line, format, args);
+    va_end(args);
+}
+
+/* Back to the prompt, or the end. */
+void
+stop(void)
+{
+    if (catch == nil || insubshell)
+        leave(status());
+    longjmp(catch->env, 1);
+}
+
+void
+fail(char const *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    report(file, line, format, args);
+    va_end(args);
+    setstatus("error");
+    stop();
+}
+
+void
+badsyntax(Lexer *l, char const *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    report(l->src->file, l->tok.line, format, args);
+    va_end(args);
+    setstatus("syntax error");
+    while (!l->src->atline && !l->src->eof && l->tok.kind != Tnewline) {
+        ulong mark = undomark();
+
+        if (l->src->pos == l->src->n)
+            break;
+        if (l->src->buf[l->src->pos++] == '\n') {
+            l->src->line++;
+            l->src->atline = 1;
+        }
+        undoto(mark);
+    }
+    stop();
+}
+
+void
+writeall(int fd, char const *p, ulong n)
+{
+    ulong some;
+
+    for (; n > 0; p += some, n -= some) {
+        some = n < IOUNIT ? n : IOUNIT;
+        if (fd < 0 || write(fd, p, some) != some)
+            return;
+    }
+}
+
+static void
+exitiffalse(int how)
+{
+    if (flags['e'] && !(how & Tested) && !truestatus())
+        leave(status());
+}
+
+/* -x: the words as they are run. */
+static void
+trace(Node *n, Word *args)
+{
+    Str s = {nil, 0, 0};
+
+    if (!flags['x'] || n->quiet)
+        return;
+    for (; args != nil; args = args->next) {
+        putquoted(&s, args->text);
+        putch(&s, args->next != nil ? ' ' : '\n');
+    }
+    writeall(mapfd(2), s.p, s.n);
+    free(s.p);
+}
+
+void
+callfn(Fn *f, Word *args)
+{
+    ulong mark = undomark();
+    Tree *t = f->tree;
+
+    deep();
+    t->refs++;
+    undo(freetree, t);
+    local("*", args);
+    run(t->root, 0);
+    undoto(mark);
+}
+
+/* Wait for a child; how it ended is the status. */
+static void
+await_(int pid)
+{
+    char *msg;
+
+    waitfor(pid, &msg);
+    setstatus(msg);
+    free(msg);
+}
+
+static void
+external(Word *args, int how)
+{
+    int pid;
+
+    if ((how & Last) && insubshell) {
+        updenv();
+        applyredirs();
+        execwords(args);
+        leave(status());
+    }
+    pid = forkchild(0, 1);
+    if (pid == 0) {
+        execwords(args);
+        leave(status());
+    }
+    await_(pid);
+}
+
+static void
+simple(Node *n, int how)
+{
+    ulong mark = undomark();
+    Word *args;
+    Fn *f = nil;
+    int (*b)(Word *) = nil;
+    int nofn = 0;
+
+    tempundo();
+    at(n);
+    args = evalall(n->a);
+    if (args == nil)
+        fail("empty argument list");
+    trace(n, args);
+    while (strcmp(args->text, "builtin") == 0 && args->next != nil) {
+        args = args->next;
+        nofn = 1;
+    }
+    if (!nofn)
+        f = fn(args->text);
+    if (f == nil)
+        b = builtin(args->text);
+    openredirs(n->b);
+    if (f != nil)
+        callfn(f, args->next);
+    else if (b != nil)
+        b(args);
+    else
+        external(args, how);
+    undoto(mark);
+    exitiffalse(how);
+}
+
+/* Assignments and redirections before a command, or alone. */
+static void
+prefix(Node *n, int how)
+{
+    ulong mark = undomark();
+    Node *k;
+    char *name;
+    Word *w;
+
+    tempundo();
+    at(n);
+    for (k = n->a; k != nil; k = k->next) {
+        if (k->type == Nredir) {
+            Node one = *k;
+
+            one.next = nil;
+            openredirs(&one);
+            continue;
+        }
+        w = eval(k->a);
+        if (w == nil || w->next != nil)
+            fail("variable name not singleton!");
+        name = w->text;
+        w = eval(k->b);
+        if (n->b != nil)
+            local(name, w);
+        else
+            setvar(name, w);
+    }
+    if (n->b != nil)
+        run(n->b, how & Tested);
+    undoto(mark);
+}
+
+static void
+pipeline(Node *n, int how)
+{
+    ulong mark = undomark(), inner;
+    Node *k;
+    long stages = 0, i = 0;
+    int p[2], input = -1, reader = 0, *pids;
+    Str all = {nil, 0, 0};
+    char *msg;
+
+    tempundo();
+    at(n);
+    for (k = n->a; k != nil; k = k->next)
+        stages++;
+    pids = take(&temp, stages * sizeof *pids);
+    for (k = n->a; k->next != nil; k = k->next) {
+        if (pipe(p) < 0)
+            fail("cannot make a pipe: %r");
+        pids[i] = forkchild(0, 1);
+        if (pids[i++] == 0) {
+            close(p[0]);
+            if (input >= 0)
+                redirect(reader, input, 1);
+            redirect(k->fd0, p[1], 1);
+            run(k, Last | (how & Tested));
+            leave(status());
+        }
+        close(p[1]);
+        if (input >= 0)
+            close(input);
+        input = p[0];
+        reader = k->fd1;
+    }
+    inner = undomark();
+    redirect(reader, input, 1);
+    run(k, how & Tested);
+    undoto(inner);
+    for (i = 0; i + 1 < stages; i++) {
+        waitfor(pids[i], &msg);
+        putstr(&all, msg);
+        putch(&all, '|');
+        free(msg);
+    }
+    putstr(&all, status());
+    setstatus(all.p);
+    free(all.p);
+    undoto(mark);
+}
+
+static void
+forloop(Node *n)
+{
+    ulong mark = undomark(), inner;
+    Word *items, *name;
+
+    tempundo();
+    at(n);
+    name = eval(n->a);
+    if (name == nil || name->next != nil)
+        fail("variable name not singleton!");
+    items = n->glob ? evalall(n->b) : copywords(value("*"));
+    if (!n->glob)
+        undo((void (*)(void *))freewords, items);
+    local(name->text, nil);
+    for (; items != nil; items = items->next) {
+        inner = undomark();
+        tempundo();
+        setvar(name->text, word(items->text, 0));
+        undoto(inner);
+        run(n->c, 0);
+    }
+    undoto(mark);
+}
+
+static int
+iscase(Node *n)
+{
+    return n->type == Nsimple && n->a->type == Nword && !n->a->glob
+           && strcmp(n->a->text, "case") == 0;
+}
+
+static int
+matches(char *subject, Node *patterns)
+{
+    Word *w;
+
+    for (w = evalpatterns(patterns); w != nil; w = w->next)
+        if (w->glob ? match(subject, w->text) : strcmp(subject, w->text) == 0)
+            return 1;
+    return 0;
+}
+
+static void
+switchcommand(Node *n, int how)
+{
+    ulong mark = undomark();
+    Node *k;
+    char *subject;
+
+    tempundo();
+    at(n);
+    k = n->b->a;
+    if (k != nil && !iscase(k)) {
+        at(k);
+        fail("case missing in switch");
+    }
+    subject = joined(eval(n->a), ' ');
+    openredirs(n->c);
+    for (; k != nil; k = k->next)
+        if (iscase(k) && matches(subject, k->a->next))
+            break;
+    if (k != nil)
+        for (k = k->next; k != nil && !iscase(k); k = k->next)
+            run(k, how & Tested);
+    undoto(mark);
+}
+
+static void
+twiddle(Node *n, int how)
+{
+    ulong mark = undomark();
+
+    tempundo();
+    at(n);
+    openredirs(n->c);
+    setstatus(matches(joined(plain(evalpatterns(n->a)), ' '), n->b) ? "" : "no match");
+    undoto(mark);
+    exitiffalse(how);
+}
+
+static void
+define(Node *n)
+{
+    ulong mark = undomark();
+    Word *w;
+
+    tempundo();
+    at(n);
+    for (w = evalall(n->a); w != nil; w = w->next)
+        setfn(w->text, n->b);
+    undoto(mark);
+}
+
+static void
+background(Node *n)
+{
+    int pid = forkchild(RFNOTEG, 1), fd;
+    char buf[16];
+
+    if (pid == 0) {
+        fd = open("/dev/null", OREAD);
+        if (fd > 0) {
+            dup(fd, 0);
+            close(fd);
+        }
+        n->async = 0;
+        run(n, Last);
+        leave(status());
+    }
+    snprint(buf, sizeof buf, "%d", pid);
+    setstr("apid", buf);
+}
+
+static void
+subshell(Node *n, int how)
+{
+    int pid;
+
+    if ((how & Last) && insubshell) {
+        run(n->a, how);
+        return;
+    }
+    pid = forkchild(0, 1);
+    if (pid == 0) {
+        run(n->a, Last | (how & Tested));
+        leave(status());
+    }
+    await_(pid);
+}
+
+static void
+andor(Node *n, int how)
+{
+    Node *k;
+
+    for (k = n->a; k != nil; k = k->next)
+        if (k == n->a || truestatus() == (k->op == Tandand))
+            run(k, k->next != nil ? Tested : how & Tested);
+}
+
+static void
+loop(Node *n, int how)
+{
+    for (;;) {
+        if (n->a->a == nil)
+            setstatus("");
+        run(n->a, Tested);
+        if (!truestatus())
+            break;
+        run(n->b, how & Tested);
+    }
+}
+
+static void
+condition(Node *n, int how)
+{
+    run(n->a, Tested);
+    if (!truestatus()) {
+        ifnot = 1;
+        return;
+    }
+    run(n->b, how);
+    ifnot = 0;
+}
+
+/* Run a command; how says what may be taken for granted. */
+void
+run(Node *n, int how)
+{
+    ulong mark;
+    Node *k;
+
+    deep();
+    if (pending)
+        traps();
+    if (n->async) {
+        background(n);
+        return;
+    }
+    switch (n->type) {
+    case Nseq:
+        for (k = n->a; k != nil; k = k->next)
+            run(k, k->next == nil ? how : how & Tested);
+        break;
+    case Nsimple:
+        simple(n, how);
+        break;
+    case Nprefix:
+        prefix(n, how);
+        break;
+    case Nbrace:
+        mark = undomark();
+        tempundo();
+        at(n);
+        openredirs(n->b);
+        run(n->a, how);
+        undoto(mark);
+        break;
+    case Nif:
+        condition(n, how);
+        break;
+    case Nifnot:
+        if (ifnot)
+            run(n->b, how);
+        break;
+    case Nfor:
+        forloop(n);
+        break;
+    case Nwhile:
+        loop(n, how);
+        break;
+    case Nswitch:
+        switchcommand(n, how);
+        break;
+    case Nmatch:
+        twiddle(n, how);
+        break;
+    case Nandor:
+        andor(n, how);
+        break;
+    case Npipe:
+        pipeline(n, how);
+        break;
+    case Nnot:
+        run(n->a, Tested);
+        setstatus(truestatus() ? "false" : "");
+        break;
+    case Nsub:
+        subshell(n, how);
+        break;
+    case Nfn:
+        define(n);
+        break;
+    }
+}
+
+static void
+showstatus(Source *src)
+{
+    Str s = {nil, 0, 0};
+
+    if (!flags['s'] || src->quiet || truestatus())
+        return;
+    putstr(&s, "status=");
+    putquoted(&s, status());
+    putch(&s, '\n');
+    writeall(mapfd(2), s.p, s.n);
+    free(s.p);
+}
+
+static void
+lines(Source *src)
+{
+    ulong mark;
+    Tree *t;
+    int end = 0;
+
+    while (!end) {
+        file = src->file;
+        line = src->line;
+        t = parse(src, &end);
+        if (t == nil)
+            continue;
+        mark = undomark();
+        undo(freetree, t);
+        run(t->root, 0);
+        undoto(mark);
+        showstatus(src);
+    }
+}
+
+typedef struct Reading Reading;
+struct Reading {
+    Source *src;
+    char *file;
+    int line;
+};
+
+static void
+endreading(void *arg)
+{
+    Reading *r = arg;
+
+    reading = r->src;
+    file = r->file;
+    line = r->line;
+    free(r);
+}
+
+static void
+popcatch(void *arg)
+{
+    catch = ((Catch *)arg)->outer;
+    free(arg);
+}
+
+/* Read and run all of a source.  An interactive one goes on after errors. */
+void
+runsource(Source *src)
+{
+    ulong mark = undomark();
+    Reading *r = emalloc(sizeof *r);
+    Catch *c;
+
+    r->src = reading;
+    r->file = file;
+    r->line = line;
+    undo(endreading, r);
+    reading = src;
+    if (src->interactive) {
+        c = emalloc(sizeof *c);
+        c->outer = catch;
+        undo(popcatch, c);
+        c->mark = undomark();
+        catch = c;
+        if (setjmp(c->env) != 0) {
+            undoto(c->mark);
+            showstatus(src);
+        }
+    }
+    lines(src);
+    undoto(mark);
+}
