@@ -120,7 +120,9 @@ def bench(part: str, json_file: str | None, settings: core.Settings = core.USUAL
         if part in ("files", "all"):
             from vx9.userland.bench.files import files
 
-            lines += files(folder, progress)
+            from vx9.userland.bench.mounts import mounts
+
+            lines += files(folder, progress) + mounts(folder, progress)
     progress("")
     about = host()
     if json_file:
