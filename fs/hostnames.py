@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from . import perm as rights
 from .dir import check_name
 from .errors import EPERM, EREMOVED, PlanError
-from .fuse.errnos import EXDEV
+from .errnos import EXDEV
 from .hostattr import Attributes
 from .hostcalls import Calls, File, plan_error
 from .hostlinks import open_beneath

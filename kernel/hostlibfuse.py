@@ -4,7 +4,7 @@ Each request comes in a thread of libfuse's, which hands it to the kernel's thre
 So blocked readers cost a thread each; and as no binding passes interrupts on, the thread
 looks now and then whether who asked is being ended, and interrupts the request itself.
 Paths are bytes carried as Latin-1, for names need not be UTF-8.
-Source: fusepy, mfusepy; ../shared rules in docs/fuse.md.
+Source: fusepy, mfusepy; docs/fuse.md.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from vx9.fs.errnos import Errnos
 from vx9.fs.errors import PlanError
 from vx9.fs.fuse.attr import named, plain
 from vx9.fs.fuse.door import Door
-from vx9.fs.fuse.errnos import Errnos
 from vx9.fs.fuse.files import O_TRUNC, Change, Handle
 from vx9.fs.fuse.nodes import Node
 

@@ -17,10 +17,10 @@ import stat
 from typing import Any, Final
 
 from ..dir import DMDIR, OREAD, QTDIR, Dir, DirChange
+from ..errnos import EXDEV
 from ..errors import EEXIST, EISDIR, ENONEXIST, ENOTDIR, EPERM, PlanError
 from ..server import Fid, FileServer
 from .attr import Attr, Look, direct
-from .errnos import EXDEV
 from .files import O_ACCMODE, O_EXCL, O_TRUNC, SPECIAL, Change, Handle, check, omode, usable
 from .nodes import Node, Nodes
 

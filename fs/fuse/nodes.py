@@ -12,9 +12,9 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from ..dir import QTDIR, Qid
+from ..errnos import ESTALE
 from ..errors import ENONEXIST, PlanError
 from ..server import Fid, FileServer
-from .errnos import ESTALE
 from .wire import ROOT
 
 if TYPE_CHECKING:

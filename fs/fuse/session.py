@@ -15,12 +15,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from ..dir import DMDIR, Dir
+from ..errnos import Errnos
 from ..errors import PlanError
 from ..ninep.request import Inline, Runner
 from . import wire
 from .attr import direct, ino, plain
 from .door import Door
-from .errnos import Errnos
 from .files import Change, raw_name
 from .nodes import Node
 from .wire import ANSWER, ATTR, ATTR_OUT, DIRENT, ENTRY, HEADER, OPS, BadRequest, Op

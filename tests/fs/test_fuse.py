@@ -10,11 +10,11 @@ import pytest
 
 from vx9.fs import errors
 from vx9.fs.dir import DMAPPEND, DMDIR, DMEXCL, Dir, Qid
+from vx9.fs.errnos import ERRNOS, Errnos
 from vx9.fs.errors import PlanError
 from vx9.fs.fuse import nodes, wire
 from vx9.fs.fuse.attr import NOBODY, Look, direct, ino, named, plain
 from vx9.fs.fuse.door import Door
-from vx9.fs.fuse.errnos import ERRNOS, Errnos
 from vx9.fs.fuse.session import Session
 from vx9.fs.fuse.wire import ANSWER, HEADER, NUMBERS
 from vx9.fs.ramfs import RamFS
