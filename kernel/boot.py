@@ -117,7 +117,7 @@ async def boot(kernel: Kernel, root: FileServer, spoken: dialect.Dialect | None,
         srv.post(name, kernel.eve, 0o666, names.channel(kernel.eve))
     if kernel.boot.env.find("rootdir") is None:
         kernel.boot.env.set("rootdir", b"/root")
-    builder = nsfile.Builder(kernel, report, kernel.run)
+    builder = nsfile.Builder(kernel, report, kernel.run, any_machine=namespace is None)
     quiet = nsfile.Builder(kernel, lambda _: None, builder.run)
     if namespace is None and is_tree:
         await quiet.carry_out(ROOT_LINES, "boot")

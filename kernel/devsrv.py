@@ -5,6 +5,7 @@ Source: srv(3); /sys/src/9/port/devsrv.c.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -46,6 +47,16 @@ from vx9.kernel.chan import Chan, mode_of
 NAME_MAX: Final = 255  # characters
 ENTRIES: Final = 1000  # names posted at a time
 POST_COST: Final = 2048  # bytes of the host that a name and its file are reckoned to take
+_DIGITS: Final = re.compile(rb"[ \t\n\v\f\r]*(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)")
+
+
+def _number(data: bytes) -> int:
+    """The number of an open file as atof(2)'s strtoul reads it: what follows does not matter."""
+    found = _DIGITS.match(data)
+    if found is None:
+        raise PlanError(EBADFD)
+    digits = found[1]
+    return int(digits, 16 if digits[1:2] in b"xX" else 8) if digits[:1] == b"0" else int(digits)
 
 
 def _uncounted(size: int, own: int) -> None:
@@ -176,10 +187,9 @@ class Srv(Refuser):
             raise PlanError(EBADUSEFD)
         if len(data) >= 32:
             raise PlanError(ETOOBIG)
-        digits = data.replace(b"\0", b" ").strip()
-        if not digits.isdigit() or fid.proc is None:
+        if fid.proc is None:
             raise PlanError(EBADFD)
-        c: Chan = fid.proc.fds.get(int(digits))
+        c: Chan = fid.proc.fds.get(_number(data))
         if c.cexec or (c.fid.omode & ORCLOSE and c.fid.omode >= 0):
             raise PlanError("posted fd has remove-on-close or close-on-exec")
         if c.fid.qid[2] & QTAUTH:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from vx9.fs.dir import ORDWR, OREAD
-from vx9.fs.errors import EISDIR, PlanError
+from vx9.fs.errors import EBADSHARP, EDOESNOTEXIST, EISDIR, PlanError
 from vx9.kernel.namespace import MAFTER, MBEFORE, MCACHE, MCREATE
 from vx9.kernel.quote import words
 
@@ -89,20 +89,23 @@ class Builder:
     """Carries name space files out in the kernel's first name space.
 
     report is told of every line that could not be carried out: file:line: text: why.  run
-    runs a program of the guest to its end; its status.
+    runs a program of the guest to its end; its status.  A file for many machines names devices,
+    servers and further files that only some have: any_machine, and those lines are not told.
     """
 
     def __init__(self, kernel: Kernel, report: Callable[[str], None],
-                 run: Callable[[Sequence[str]], Awaitable[str]]) -> None:
+                 run: Callable[[Sequence[str]], Awaitable[str]], any_machine: bool = False) -> None:
         self.kernel = kernel
         self.report = report
         self.run = run
+        self.any_machine = any_machine
         self._lines = 0
         self._failed = 0
 
     async def carry_out(self, text: str, name: str, depth: int = 0) -> None:
         """All lines of a file called name."""
         for number, each in enumerate(text.splitlines(), 1):
+            line = None
             try:
                 line = parse_line(number, each)
                 if line is None:
@@ -112,9 +115,20 @@ class Builder:
                     raise BadLine(f"more than {LINES} lines for one name space")
                 await self._do(line, depth)
             except (BadLine, PlanError) as error:
+                if self.any_machine and line is not None and self._elsewhere(line, str(error)):
+                    continue
                 self._tell(f"{name}:{number}: {each.strip()}: {error}")
                 if self._lines > LINES:
                     return
+
+    def _elsewhere(self, line: Line, error: str) -> bool:
+        """Whether what a line wants is there on other machines: a device, a server, a file."""
+        if EBADSHARP in error:
+            return True
+        if EDOESNOTEXIST not in error:
+            return False
+        server = f"'{self.expand(line.arguments[0])}'" if line.arguments else ""
+        return line.name == "." or (line.name == "mount" and server in error)
 
     def _tell(self, text: str) -> None:
         self._failed += 1

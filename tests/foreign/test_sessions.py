@@ -80,6 +80,19 @@ def test_the_user(make_tree, vx9):
         [b"/lib/namespace:17", b"/lib/namespace:19"]
 
 
+def test_what_only_some_machines_have_is_not_told(make_tree, vx9, tmp_path):
+    """A tree's file is for many machines; one that the user names is for this one."""
+    text = ("bind #c /dev\nbind #e /env\nbind /386/bin /bin\nbind -a #l /net\nbind -a #i/x /dev\n"
+            "mount -a /srv/slashn /n\n. /cfg/$sysname/namespace\n. /lib/nosuchfile\nmount '#s/none' /n\n")
+    done = vx9("--root", make_tree(namespace=text), "-c", "echo ok")
+    assert (done.stdout, done.stderr) == (b"ok\n", b"")
+    own = tmp_path / "ns"
+    own.write_text(text)
+    done = vx9("--root", make_tree(name="other"), "--namespace", own, "-c", "echo ok")
+    assert [line.split(b":")[2] for line in done.stderr.splitlines()] == \
+        [b"4", b"5", b"6", b"7", b"8", b"9"]
+
+
 def test_the_profile_is_for_login_shells(nine):
     assert lines(nine("echo then", "--login")) == ["profile of glenda", "then"]
     assert lines(nine("echo then")) == ["then"]
@@ -102,14 +115,15 @@ def test_the_name_space_is_what_the_tree_says(nine):
 
 
 def test_a_line_that_fails_is_reported_and_passed_over(make_tree, vx9):
-    root = make_tree(namespace="bind #c /dev\nbind -a #~ /dev\nmount /srv/none /n\nfly away\n"
+    root = make_tree(namespace="bind #c /dev\nbind -a /nodir /dev\nmount #s/cs /nodir\nfly away\n"
                                "bind -q / /n\nbind /lib\nbind #e /env\nbind /$cputype/bin /bin\n"
-                               ". /lib/nosuchfile\nbind -a /rc/bin /bin\nbind #d /fd\nbind #p /proc\n")
+                               ". /lib\nbind -a /rc/bin /bin\nbind #d /fd\nbind #p /proc\n")
     done = vx9("--root", root, "-c", "echo $user; cat /proc/1/ns")
     said = done.stderr.decode().splitlines()
     assert [line.split(": ", 2)[1] for line in said] == \
         [f"/lib/namespace:{n}" for n in (2, 3, 4, 5, 6, 9)]
-    assert said[0] == "vx9: /lib/namespace:2: bind -a #~ /dev: unknown device in # filename"
+    assert said[0] == "vx9: /lib/namespace:2: bind -a /nodir /dev: '/nodir' file does not exist"
+    assert "'/nodir' file does not exist" in said[1]
     assert "unknown operation" in said[2] and "unknown option -q" in said[3]
     assert "bind takes [-abcC] new old" in said[4]
     assert done.stdout.startswith(b"glenda\n") and done.returncode == 0

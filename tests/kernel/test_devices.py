@@ -387,6 +387,15 @@ def test_srv(v):
     v.close(v.p.fds.remove(fd))
 
 
+@pytest.mark.parametrize("text", ["%d", " %d", "\t%d\n", "0x%x", "0X%x", "0%o", "%d\0", "%d and more"])
+def test_srv_reads_a_number_as_strtoul_does(v, text):
+    c = v.open("/dev/null", ORDWR)
+    fd = v.p.fds.install(c)
+    s = v.create("/srv/x", OWRITE, 0o600)
+    v.write(s, (text % fd).encode())
+    assert v.open("/srv/x", ORDWR) is c
+
+
 def test_srv_refuses(v):
     for mode, perm in ((OREAD, 0o600), (ORDWR, 0o600), (OREAD, DMDIR | 0o700)):
         with fails("permission denied"):
