@@ -185,13 +185,17 @@ class Session:
     # What is known of files
 
     def _valid(self, d: Dir) -> tuple[int, int]:
-        """How long the kernel may believe it: seconds and nanoseconds."""
-        return self._cache if plain(d) else (0, 0)
+        """How long the kernel may believe it: seconds and nanoseconds.
+
+        Of every folder, for it asks for the rights of each that a path goes through.
+        """
+        return self._cache if d.mode & DMDIR or plain(d) else (0, 0)
 
     def _entry(self, node: Node, d: Dir) -> Pieces:
         node.lookups += 1
         s, ns = self._valid(d)
-        return (ENTRY.pack(node.number, 0, s, s, ns, ns), ATTR.pack(*self.door.attr(node, d)))
+        name_s, name_ns = self._cache if plain(d) else (0, 0)
+        return (ENTRY.pack(node.number, 0, name_s, s, name_ns, ns), ATTR.pack(*self.door.attr(node, d)))
 
     def _attr(self, node: Node, d: Dir) -> Pieces:
         return (ATTR_OUT.pack(*self._valid(d), 0), ATTR.pack(*self.door.attr(node, d)))
