@@ -27,7 +27,7 @@ MSIZE: Final = 8192 + OVERHEAD  # what Plan 9 asks for
 MSIZE_MOST: Final = 1 << 20  # and the most it believes
 TAGS: Final = NOTAG - 1
 ABANDONED: Final = 256  # requests that nobody waits for, before the server is given up
-_ANSWER: Final = {message: wire.MESSAGES[number + 1]
+_ANSWER: Final = {message: wire.MESSAGES.get(number + 1) or wire.MESSAGES_L[number + 1]
                   for message, number in wire.NUMBERS.items() if number % 2 == 0}
 
 

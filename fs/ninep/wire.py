@@ -1,8 +1,8 @@
-"""The messages of 9P2000 and their bytes.
+"""Messages as bytes: the codec, compiled from the table of messages.py, and streams of them.
 
-One class a message, whose fields are those of the manual, in its order and with its sizes;
-the codec is compiled from them, and so is `text`, which shows a message as a line.  Every
-length is checked against what is there before it is used.
+`text`, which shows a message as a line, comes from the table too.  Every length is checked
+against what is there before it is used.  Which messages there are is the dialect's: an
+unpacker gets its Table.
 Source: intro(5) and the pages of section 5 named like the messages.
 """
 
@@ -10,29 +10,33 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, Final, NamedTuple, TypeAlias, get_type_hints
+from typing import Any, Final, TypeAlias, get_type_hints
 
 from ..dir import Qid
 from ..errors import ENAMETOOLONG, ERRMAX, clip
+from .messages import *  # noqa: F403
+from .messages import (
+    HEADER,
+    MESSAGES,
+    MESSAGES_L,
+    NAMES,
+    NOTAG,
+    OVERHEAD,
+    Rlerror,
+    Rread,
+    Rstat,
+    Twrite,
+)
 
-VERSION: Final = "9P2000"
-NOTAG: Final = 0xFFFF
-NOFID: Final = 0xFFFFFFFF
-NAMES: Final = 16  # elements in one walk
-OVERHEAD: Final = 24  # bytes that a read or write message has beside its data, at most
-MSIZE_MIN: Final = 256
-HEADER: Final = 7  # size[4] type[1] tag[2]
+Message: TypeAlias = Any  # one of the classes of messages.py
+Table: TypeAlias = list[Any]  # unpackers by number
+_Get = Callable[[bytes, int, int], tuple[Any, int]]  # bytes, where, end -> value, where it ends
+_Put = Callable[[Any], bytes]
 
-U1: TypeAlias = Annotated[int, "B"]
-U2: TypeAlias = Annotated[int, "H"]
-U4: TypeAlias = Annotated[int, "I"]
-U8: TypeAlias = Annotated[int, "Q"]
-S: TypeAlias = Annotated[str, "string"]  # n[2] and UTF-8 without NUL
-Qid13: TypeAlias = Annotated[Qid, "qid"]
-Strings: TypeAlias = Annotated[tuple[str, ...], "strings"]  # n[2], at most 16
-Qids: TypeAlias = Annotated[tuple[Qid, ...], "qids"]  # n[2], at most 16
-Data: TypeAlias = Annotated[bytes, "data"]  # count[4]
-Stat: TypeAlias = Annotated[bytes, "stat"]  # n[2]: a record that begins with its own size
+_U2: Final = struct.Struct("<H")
+_U4: Final = struct.Struct("<I")
+_QID: Final = struct.Struct("<BIQ")
+_HEAD: Final = struct.Struct("<IBH")
 
 
 class BadMessage(Exception):
@@ -41,56 +45,6 @@ class BadMessage(Exception):
     def __init__(self, text: str, tag: int = NOTAG) -> None:
         super().__init__(text)
         self.tag = tag
-
-
-# fmt: off
-class Tversion(NamedTuple): tag: U2; msize: U4; version: S
-class Rversion(NamedTuple): tag: U2; msize: U4; version: S
-class Tauth(NamedTuple):    tag: U2; afid: U4; uname: S; aname: S
-class Rauth(NamedTuple):    tag: U2; aqid: Qid13
-class Tattach(NamedTuple):  tag: U2; fid: U4; afid: U4; uname: S; aname: S
-class Rattach(NamedTuple):  tag: U2; qid: Qid13
-class Rerror(NamedTuple):   tag: U2; ename: S
-class Tflush(NamedTuple):   tag: U2; oldtag: U2
-class Rflush(NamedTuple):   tag: U2
-class Twalk(NamedTuple):    tag: U2; fid: U4; newfid: U4; wname: Strings
-class Rwalk(NamedTuple):    tag: U2; wqid: Qids
-class Topen(NamedTuple):    tag: U2; fid: U4; mode: U1
-class Ropen(NamedTuple):    tag: U2; qid: Qid13; iounit: U4
-class Tcreate(NamedTuple):  tag: U2; fid: U4; name: S; perm: U4; mode: U1
-class Rcreate(NamedTuple):  tag: U2; qid: Qid13; iounit: U4
-class Tread(NamedTuple):    tag: U2; fid: U4; offset: U8; count: U4  # type: ignore[assignment]
-class Rread(NamedTuple):    tag: U2; data: Data
-class Twrite(NamedTuple):   tag: U2; fid: U4; offset: U8; data: Data
-class Rwrite(NamedTuple):   tag: U2; count: U4  # type: ignore[assignment]
-class Tclunk(NamedTuple):   tag: U2; fid: U4
-class Rclunk(NamedTuple):   tag: U2
-class Tremove(NamedTuple):  tag: U2; fid: U4
-class Rremove(NamedTuple):  tag: U2
-class Tstat(NamedTuple):    tag: U2; fid: U4
-class Rstat(NamedTuple):    tag: U2; stat: Stat
-class Twstat(NamedTuple):   tag: U2; fid: U4; stat: Stat
-class Rwstat(NamedTuple):   tag: U2
-
-# 106, Terror, does not exist: nobody asks for an error.
-MESSAGES: Final[dict[int, type]] = {
-    100: Tversion, 101: Rversion, 102: Tauth,   103: Rauth,   104: Tattach, 105: Rattach,
-                   107: Rerror,   108: Tflush,  109: Rflush,  110: Twalk,   111: Rwalk,
-    112: Topen,    113: Ropen,    114: Tcreate, 115: Rcreate, 116: Tread,   117: Rread,
-    118: Twrite,   119: Rwrite,   120: Tclunk,  121: Rclunk,  122: Tremove, 123: Rremove,
-    124: Tstat,    125: Rstat,    126: Twstat,  127: Rwstat,
-}
-# fmt: on
-NUMBERS: Final = {message: number for number, message in MESSAGES.items()}
-
-Message: TypeAlias = Any  # one of the classes above
-_Get = Callable[[bytes, int, int], tuple[Any, int]]  # bytes, where, end -> value, where it ends
-_Put = Callable[[Any], bytes]
-
-_U2: Final = struct.Struct("<H")
-_U4: Final = struct.Struct("<I")
-_QID: Final = struct.Struct("<BIQ")
-_HEAD: Final = struct.Struct("<IBH")
 
 
 # What a field is in bytes.  A getter may leave it to struct to miss bytes beyond the buffer,
@@ -222,10 +176,15 @@ def _compile(number: int, message: type) -> tuple[Callable[[bytes, int, int], Me
     return (unpack_any, pack_any) if gets else (unpack_fixed, pack_fixed)
 
 
-_UNPACK: Final[list[Callable[[bytes, int, int], Message] | None]] = [None] * 256
+PLAIN: Final[Table] = [None] * 256  # 9P2000
+DOT_L: Final[Table] = [None] * 256  # 9P2000.L
 _PACK: Final[dict[type, Callable[[Message], bytes]]] = {}
-for _at, _message in MESSAGES.items():
-    _UNPACK[_at], _PACK[_message] = _compile(_at, _message)
+for _messages, _table in ((MESSAGES, PLAIN), (MESSAGES_L, DOT_L)):
+    for _at, _message in _messages.items():
+        _table[_at], _PACK[_message] = _compile(_at, _message)
+# What may answer the first Tversion: servers that only have 9P2000.L refuse in it.
+EITHER: Final[Table] = PLAIN.copy()
+EITHER[7] = _compile(7, Rlerror)[0]
 
 # Those that are hot and carry data, with a copy less.
 _STAT: Final = struct.Struct("<IBHH")
@@ -260,14 +219,14 @@ _READ: Final = struct.Struct("<IBHI")
 _WRITE: Final = struct.Struct("<IBHIQI")
 
 
-def unpack(data: bytes, at: int = 0, end: int | None = None) -> Message:
+def unpack(data: bytes, at: int = 0, end: int | None = None, table: Table = PLAIN) -> Message:
     """The message that data[at:end] is, its size field included.  Raises BadMessage."""
     if end is None:
         end = len(data)
         if end - at < HEADER or _U4.unpack_from(data, at)[0] != end - at:
             raise BadMessage(f"{end - at} bytes that are not one message")
     number = data[at + 4]
-    get = _UNPACK[number]
+    get = table[number]
     if get is None:
         raise BadMessage(f"there is no message of type {number}", _tag(data, at))
     try:
@@ -276,8 +235,8 @@ def unpack(data: bytes, at: int = 0, end: int | None = None) -> Message:
         error.tag = _tag(data, at)
         raise
     except struct.error:
-        raise BadMessage(f"{MESSAGES[number].__name__} too short for its fields",
-                         _tag(data, at)) from None
+        name = (MESSAGES.get(number) or MESSAGES_L[number]).__name__
+        raise BadMessage(f"{name} too short for its fields", _tag(data, at)) from None
 
 
 def _tag(data: bytes, at: int) -> int:
@@ -287,10 +246,11 @@ def _tag(data: bytes, at: int) -> int:
 class Splitter:
     """A stream of bytes taken apart into messages of at most `limit` bytes each."""
 
-    __slots__ = ("_need", "_parts", "limit", "waiting")
+    __slots__ = ("_need", "_parts", "limit", "table", "waiting")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, table: Table = PLAIN) -> None:
         self.limit = limit
+        self.table = table
         self.waiting = 0  # bytes of a message that is not whole yet
         self._parts: list[bytes | memoryview] = []  # those bytes
         self._need = 0  # how many there must be
@@ -316,7 +276,7 @@ class Splitter:
             size = self._size(data, at)
             if end - at < size:
                 break
-            yield unpack(data, at, at + size)
+            yield unpack(data, at, at + size, self.table)
             at += size
             size = 4
         if at < end:
