@@ -164,7 +164,12 @@ class Export:
     async def open(self, fid: Fid, mode: int) -> None:
         """open(2); the file may be another one than the place's, as it is in #d and #s."""
         spot: Spot = fid.aux
-        c = await open_chan(self.p, await self._file(spot), mode & ~OCEXEC)
+        place = spot.place
+        if place is not None and self.p.ns.mounted_on(place.server, place.fid.qid[0]) is None:
+            c = place.ref()  # nobody walks from an open file, so it need not be another Chan
+        else:
+            c = await self._file(spot)
+        c = await open_chan(self.p, c, mode & ~OCEXEC)
         spot.file = c
         fid.qid, fid.omode = self.qids.of_chan(c), mode
 
