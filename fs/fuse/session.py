@@ -236,11 +236,11 @@ class Session:
         handle = await self.door.open(node, 0)
         return (_open_out(handle.number, False),)
 
-    async def read(self, _: Node, fields: tuple[int, ...], _body: Any) -> Pieces:
+    async def read(self, _node: Node, fields: tuple[int, ...], _body: Any) -> Pieces:
         fh, offset, size, *_ = fields
         return (await self.door.read(self.door.handle(fh), size, offset),)
 
-    async def write(self, _: Node, fields: tuple[int, ...], body: bytes) -> Pieces:
+    async def write(self, _node: Node, fields: tuple[int, ...], body: bytes) -> Pieces:
         fh, offset, size, *_ = fields
         if size != len(body):
             raise BadRequest("size of a write")

@@ -322,25 +322,18 @@ def test_names_that_are_too_long(folder):
 
 
 def test_a_directory_of_many_entries(mount):
-    """10,000 through the mount, which takes seconds to make on libfuse; 100,000 made beneath it."""
+    """Made beneath the mount; libfuse takes seconds for so many, so it has a tenth."""
     below = mount.host / "many"
     below.mkdir()
-    count = 100_000
+    count = 100_000 if mount.backend == "raw" else 10_000
     try:
         for i in range(count):
             os.close(os.open(below / f"f{i}", os.O_CREAT | os.O_WRONLY))
         assert set(os.listdir(mount.folder / "many")) == {f"f{i}" for i in range(count)}
         with os.scandir(mount.folder / "many") as entries:
             assert sum(e.is_file() for e in entries) == count
-        if mount.backend == "raw":
-            seen = run_ls(mount.folder / "many")
-            assert len(seen) == count
     finally:
         shutil.rmtree(below)
-
-
-def run_ls(folder: Path) -> list[bytes]:
-    return mounting.run("ls", "-l", folder, cwd=folder.parent).stdout.splitlines()[1:]
 
 
 def test_locks_are_the_hosts(folder):
