@@ -11,6 +11,7 @@ import os
 import socket
 import stat as mode_bits
 import struct
+import time
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -174,7 +175,7 @@ def send(sock: socket.socket, pieces: list[bytes]) -> None:
 
 def serve(sock: socket.socket, server: FileServer, **options: Any) -> Session:
     """Serve one connection until it ends, by a server that never sleeps; the session it was."""
-    session = Session(server, limits=Limits(msize=MSIZE), **options)
+    session = Session(server, limits=Limits(msize=MSIZE), now=lambda: int(time.time()), **options)
     with sock, contextlib.suppress(OSError):
         while not session.broken and (data := sock.recv(CHUNK)):
             session.feed(data)

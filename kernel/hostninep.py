@@ -108,7 +108,8 @@ class _Connection:
         self.line = Line(kernel, sock)
         self.sched = kernel.sched
         self.session = Session(service.server, kernel.sched, auth=service.auth,
-                               limits=service.limits, wake=self._wake)
+                               limits=service.limits, wake=self._wake,
+                               now=kernel.clock.seconds, owner=kernel.eve)
         self.more = Rendez()  # something to send, room for more, or the end
         self._alarms: dict[str, Timer] = {}
         self.tasks = [self.sched.spawn(self._read(), "9P receiver"),

@@ -19,13 +19,13 @@ from typing import Any, Final
 from ..dir import DMDIR, OREAD, QTDIR, Dir, DirChange
 from ..errnos import EXDEV
 from ..errors import EEXIST, EISDIR, ENONEXIST, ENOTDIR, EPERM, PlanError
+from ..replace import replace
 from ..server import Fid, FileServer
 from .attr import Attr, Look, direct
 from .files import O_ACCMODE, O_EXCL, O_TRUNC, SPECIAL, Change, Handle, check, omode, usable
 from .nodes import Node, Nodes
 
 READ_MOST: Final = 1 << 20
-ASIDE: Final = ".vx9-replaced-"  # what a file is called while another takes its name
 
 
 class Door:
@@ -330,24 +330,10 @@ class Door:
         return True
 
     async def _replace(self, parent: Node, fid: Fid, name: str) -> None:
-        """Give fid a name that another file has.  No step loses a file, wherever it ends."""
-        server = self.server
+        """Give fid a name that another file has."""
         other = await self._walk(parent, name)
+        self._aside += 1
         try:
-            d = await server.stat(other)
-            if bool(fid.qid[2] & QTDIR) != bool(d.mode & DMDIR):
-                raise PlanError(EISDIR if d.mode & DMDIR else ENOTDIR)
-            if d.mode & DMDIR:
-                await server.remove(other)  # which an empty one alone survives not
-                await server.wstat(fid, DirChange(name=name))
-                return
-            self._aside += 1
-            await server.wstat(other, DirChange(name=f"{ASIDE}{self._aside}-{d.qid[0]:x}"))
-            try:
-                await server.wstat(fid, DirChange(name=name))
-            except BaseException:
-                await server.wstat(other, DirChange(name=name))
-                raise
-            await server.remove(other)
+            await replace(self.server, fid, other, name, self._aside)
         finally:
-            await server.clunk(other)
+            await self.server.clunk(other)

@@ -21,9 +21,10 @@ from collections.abc import Callable
 from typing import Final
 
 from ..dir import ORDWR, QTAUTH, Qid
+from ..errnos import Errnos
 from ..errors import PlanError
 from ..server import Fid, FileServer
-from . import verbs, wire
+from . import dotlverbs, verbs, wire
 from .auth import Auth
 from .request import Inline, Limits, Request, Runner
 from .verbs import Held
@@ -41,12 +42,16 @@ class Session:
 
     def __init__(self, server: FileServer, runner: Runner | None = None, *,
                  auth: Auth | None = None, limits: Limits | None = None,
-                 wake: Callable[[], None] = lambda: None) -> None:
+                 wake: Callable[[], None] = lambda: None,
+                 now: Callable[[], int] | None = None, owner: str = "") -> None:
         self.server = server
         self.runner = runner if runner is not None else Inline()
         self.auth = auth
         self.limits = limits if limits is not None else Limits()
         self.wake = wake  # called when there is something to take, or the session has ended
+        self.now = now  # seconds; without it there is no 9P2000.L, whose clients ask for the time
+        self.owner = owner  # whose files are shown to a user of 9P2000.L as his own
+        self.replaced = 0  # files by others' names
         self.msize = 0  # 0: no version agreed on
         self.fids: dict[int, Held] = {}
         self.broken = ""
@@ -56,6 +61,8 @@ class Session:
         self.taken = 0  # messages that came
         self.attached = False  # some user has been let in
         self._split = wire.Splitter(min(FIRST, self.limits.msize))
+        self._rules = verbs.RULES
+        self._errnos: Errnos | None = None  # of 9P2000.L
         self._requests: dict[int, Request] = {}
         self._size = 0  # bytes of all requests under way
         self._out: list[bytes] = []
@@ -111,7 +118,7 @@ class Session:
         """The client talks nonsense: say so, and end it."""
         log.info("9P: %s", reason)
         if tag != NOTAG:
-            self._put(wire.Rerror(tag, wire.ename(f"bad message: {reason}")))
+            self._put(self._error(tag, PlanError(f"bad message: {reason}")))
         self.broken = reason
         self.wake()
 
@@ -133,7 +140,7 @@ class Session:
             self._version = t
             self._abort()
             return
-        rule = verbs.RULES.get(kind)
+        rule = self._rules.get(kind)
         if rule is None and kind is not wire.Tflush:
             self.fail(f"{kind.__name__} is an answer, not a request", t.tag)
         elif not self.msize:
@@ -150,7 +157,13 @@ class Session:
             self._admit(t, rule)
 
     def _refuse(self, t: Message, text: str) -> None:
-        self._put(wire.Rerror(t.tag, wire.ename(text)))
+        self._put(self._error(t.tag, PlanError(text)))
+
+    def _error(self, tag: int, error: PlanError) -> Message:
+        """An error in the words, or the numbers, of the dialect."""
+        if self._errnos is not None:
+            return wire.Rlerror(tag, self._errnos.of_error(error))
+        return wire.Rerror(tag, wire.ename(str(error)))
 
     def _admit(self, t: Message, rule: verbs.Rule) -> None:
         """Find the fids of a request and let it run, or wait for its turn."""
@@ -209,11 +222,11 @@ class Session:
         try:
             reply = await request.rule.serve(self, request, t)
         except PlanError as error:
-            reply = wire.Rerror(t[0], wire.ename(str(error)))
+            reply = self._error(t[0], error)
         except Exception:
             self.errors += 1
             log.exception("9P: %s", type(t).__name__)
-            reply = wire.Rerror(t[0], INTERNAL)
+            reply = self._error(t[0], PlanError(INTERNAL))
         finally:
             self._finish(request, reply)
 
@@ -335,8 +348,9 @@ class Session:
             self._take(self._later.popleft())
 
     def _agree(self, t: wire.Tversion) -> Message:
-        """The answer to Tversion: dialects of 9P2000 get 9P2000, other protocols "unknown"."""
+        """The answer to Tversion: 9P2000.L, 9P2000 for other dialects; otherwise "unknown"."""
         self.msize = 0
+        self._rules, self._split.table, self._errnos = verbs.RULES, wire.PLAIN, None
         if t.msize < MSIZE_MIN:
             return wire.Rerror(t.tag, f"message size too small: at least {MSIZE_MIN}")
         msize = min(t.msize, self.limits.msize)
@@ -344,9 +358,17 @@ class Session:
         if spoken is None or int(spoken[1]) < 2000:
             return wire.Rversion(t.tag, msize, "unknown")
         self.msize = self._split.limit = msize
-        return wire.Rversion(t.tag, msize, wire.VERSION)
+        if t.version != wire.VERSION_L or self.now is None:
+            return wire.Rversion(t.tag, msize, wire.VERSION)
+        self._rules, self._split.table, self._errnos = dotlverbs.RULES, wire.DOT_L, Errnos()
+        return wire.Rversion(t.tag, msize, wire.VERSION_L)
 
     # For verbs
+
+    def release(self, held: Held) -> None:
+        """A request that used a fid beside its own does so no more."""
+        held.users -= 1
+        self._next(held)
 
     def auth_fid(self, uname: str, aname: str) -> Fid:
         """A new fid to authenticate by.  Raises PlanError."""

@@ -41,6 +41,7 @@ from ..errors import (
 from ..server import Fid, FileServer
 from . import wire
 from .auth import Conversation
+from .dotl import NONUNAME
 from .wire import OVERHEAD, Message
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ _WHOLE: Final = 4096  # shorter data are cheaper copied than sent as a piece of 
 class Held:
     """A fid number's file, and who uses it now."""
 
-    __slots__ = ("alone", "at", "fid", "next", "queue", "records", "talk", "users")
+    __slots__ = ("alone", "at", "fid", "next", "number", "queue", "records", "talk", "users")
 
     def __init__(self) -> None:
         self.fid: Fid | None = None  # None: being made, or never made
@@ -65,6 +66,7 @@ class Held:
         self.records: list[bytes] = []  # of a directory being read
         self.next = 0  # the record to give next
         self.at = 0  # the offset that goes with it
+        self.number = NONUNAME  # of the user who attached, by 9P2000.L
 
     def file(self) -> Fid:
         """The Fid of a file.  Raises PlanError."""
@@ -130,6 +132,7 @@ async def _walk(session: Session, request: Request, t: wire.Twalk) -> Message:
             await _drop(session.server, fid)
         elif request.new is not None:
             request.new.fid = fid
+            request.new.number = on.number
         else:
             on.fid = fid
             await _drop(session.server, start)
