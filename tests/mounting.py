@@ -19,8 +19,10 @@ SECONDS = 30.0
 
 def why_not(backend: str) -> str | None:
     """What is missing for a mount."""
-    if not os.access(hostfuse.DEVICE, os.R_OK | os.W_OK) or os.geteuid():
-        return "/dev/fuse, and root to mount"
+    if not os.access(hostfuse.DEVICE, os.R_OK | os.W_OK):
+        return "/dev/fuse"
+    if os.geteuid() and hostfuse.helper() is None:
+        return "fusermount3 (package fuse3), for those who are not root,"
     if backend == "fusepy":
         try:
             import fuse  # noqa: F401

@@ -289,6 +289,8 @@ exec setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps +dac_override
 """
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone can become another user; "
+                    "for one who is not root, all tests here are this one")
 def test_an_ordinary_user(raw, demand, tmp_path):
     """By fusermount3, which hands the connection over; in a name space with a /dev/fuse for all."""
     if hostfuse.helper() is None:
