@@ -25,6 +25,7 @@ class HostImage:
     """A file of the host as a Reader, and its Store.  Raises PlanError when it cannot be read."""
 
     def __init__(self, path: str) -> None:
+        self.path = path
         self.name = os.path.basename(path)
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)

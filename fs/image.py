@@ -254,13 +254,13 @@ class Tree:
                 elif node.children is not None:
                     folders.append(node)
         found = [self._follow(folder, target) for folder, _, target in links]
-        for (folder, name, _), node in zip(links, found, strict=True):
+        for (folder, name, _), end in zip(links, found, strict=True):
             assert folder.children is not None
-            if node is None:
+            if end is None:
                 self.leave_out(OUTSIDE)
                 del folder.children[name]
             else:
-                folder.children[name] = node
+                folder.children[name] = end
         return self
 
     def _follow(self, here: Node, target: str) -> Node | None:
@@ -286,12 +286,7 @@ class Tree:
                 return None
             if part in ("", "."):
                 continue
-            if part == "..":
-                if here.parent is None:
-                    return None
-                here = here.parent
-                continue
-            child = here.children.get(part)
+            child = here.parent if part == ".." else here.children.get(part)
             if child is None:
                 return None
             if child.target is not None:

@@ -70,10 +70,9 @@ def common_options(parser: argparse.ArgumentParser, start: Common) -> None:
         parser.add_argument(name, default=argparse.SUPPRESS, **more)
 
     add("--bind", action=Gather, const=start.bind, metavar="HOST[:GUEST][:ro|rw|mem]",
-        help="give a host folder, at the same path or at GUEST; read-only unless :rw, or :mem "
-             "(changes are kept in memory)")
-    add("--root", metavar="DIR",
-        help="a host folder, such as a Plan 9 tree, is /")
+        help="give a host folder, read-only unless :rw, or :mem (changes are kept in memory)")
+    add("--root", metavar="DIR|FILE",
+        help="a host folder or image (tar, zip, ISO) is /")
     add("--dialect", choices=("auto", "bell", "9legacy", "9front"),
         metavar="NAME", help="bell, 9legacy, 9front, or auto: as the tree is")
     add("--namespace", metavar="FILE",
@@ -177,6 +176,21 @@ def parser(start: Common) -> Parser:
     umount.add_argument("folder", metavar="DIR", help="where it is")
     umount.add_argument("-l", "--lazy", action="store_true", help="also when it is in use")
 
+    image = commands.add_parser("image", prog="vx9 image",
+                                help="look into a tar, zip or ISO image, or unpack it",
+                                allow_abbrev=False)
+    actions = image.add_subparsers(dest="action", metavar="ls|unpack", required=True,
+                                   parser_class=Parser)
+    for name, what in (("ls", "name its files"), ("unpack", "into a new folder of the host")):
+        action = actions.add_parser(name, help=what, allow_abbrev=False)
+        action.add_argument("file", metavar="FILE", help="the image")
+        if name == "ls":
+            action.add_argument("-l", "--long", action="store_true", help="with all that it says of them")
+        else:
+            action.add_argument("folder", metavar="DIR", help="where to")
+        action.add_argument("--no-walls", action="store_true", default=argparse.SUPPRESS,
+                            help="without the walls behind the sandbox")
+
     bench = commands.add_parser("bench", help="the benchmarks, side by side with native code",
                                 allow_abbrev=False)
     bench.add_argument("part", nargs="?", choices=["core", "kernel", "files", "all"], default="all")
@@ -199,6 +213,9 @@ def dispatch(options: argparse.Namespace) -> int:
     if options.command in ("mount", "umount"):
         from vx9.userland import mount
         return mount.mount(options) if options.command == "mount" else mount.umount(options)
+    if options.command == "image":
+        from vx9.userland.image import image
+        return image(options)
     if options.command in ("serve", "import"):
         from vx9.userland import serve
         return serve.serve(options) if options.command == "serve" else serve.import_(options)

@@ -1,6 +1,7 @@
-"""vx9 --root DIR: a host folder with a Plan 9 tree in it is /, and its rc is the shell.
+"""vx9 --root DIR: a host folder or image with a Plan 9 tree in it is /, its rc the shell.
 
-The folder itself is changed only with --rw; without, changes are kept in memory above it.
+The folder itself is changed only with --rw; without, and with images, changes are kept in memory
+above it.
 kernel/boot.py makes the name space.  Source: docs/vx9.md, "A tree of Plan 9's own".
 """
 
@@ -14,6 +15,7 @@ from vx9.userland import grants, zone
 from vx9.userland.errors import NOT_A_PROGRAM, Refusal
 
 if TYPE_CHECKING:
+    from vx9.fs.hostimage import HostImage
     from vx9.fs.server import FileServer
     from vx9.kernel.dialect import Dialect
     from vx9.kernel.kernel import Kernel
@@ -63,18 +65,37 @@ def environment(options: argparse.Namespace) -> dict[str, grants.Value]:
     return env
 
 
-def server(kernel: "Kernel", folder: str, rw: bool) -> "FileServer":
-    """The tree: the host's folder, or memory above it."""
+def opened(root: str) -> "str | HostImage":
+    """The folder, or the image, opened while files can still be made for what it unpacks."""
+    if os.path.isdir(root):
+        return root
+    from vx9.fs.errors import PlanError
+    from vx9.fs.hostimage import HostImage
+
+    try:
+        return HostImage(root)
+    except PlanError as error:
+        raise Refusal(f"--root {root}: {error}; name an image that can be read") from None
+
+
+def server(kernel: "Kernel", root: "str | HostImage", rw: bool) -> "FileServer":
+    """The tree: the host's folder, or memory above it or above an image."""
     from vx9.fs.errors import PlanError
     from vx9.fs.hostfs import HostFS
     from vx9.fs.overlay import Overlay
     from vx9.fs.ramfs import RamFS
 
+    below: "FileServer"
     try:
-        hidden = kernel.devices["U"].hidden  # type: ignore[attr-defined]
-        below = HostFS(folder, rw, kernel.user, hidden)
+        if isinstance(root, str):
+            hidden = kernel.devices["U"].hidden  # type: ignore[attr-defined]
+            below = HostFS(root, rw, kernel.user, hidden)
+        else:
+            below = root.server(kernel.user)
     except PlanError as error:
-        raise Refusal(f"--root {folder}: {error}; name a folder that can be read") from None
+        name, what = ((root, "a folder that can be read") if isinstance(root, str) else
+                      (root.path, "another"))
+        raise Refusal(f"--root {name}: {error}; name {what}") from None
     if rw:
         return below
     account = kernel.account
@@ -104,13 +125,13 @@ def namespace(options: argparse.Namespace) -> tuple[str, str] | None:
                       "name a file of the host") from None
 
 
-def boot(kernel: "Kernel", options: argparse.Namespace, folder: str,
+def boot(kernel: "Kernel", options: argparse.Namespace, root: "str | HostImage",
          file: tuple[str, str] | None) -> None:
-    """Make the folder the root; options.start is the folder to start in."""
+    """Make the folder or image the root; options.start is the folder to start in."""
     from vx9.kernel import boot as booting
     from vx9.kernel import devtab
 
-    tree = server(kernel, folder, options.rw)
+    tree = server(kernel, root, options.rw)
     kernel.call(devtab.adopt, kernel, tree)
     if not any(map(os.isatty, STREAMS)):
         kernel.call(devtab.show_console, kernel, STREAMS[2])

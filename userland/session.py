@@ -39,10 +39,13 @@ def start_folder(options: argparse.Namespace, cwd: str) -> str:
 
 
 def check_root(options: argparse.Namespace) -> str | None:
-    """The host folder of --root, absolute."""
+    """The host folder or image of --root, absolute."""
     if options.root is None:
         return None
-    if not os.path.isdir(options.root):
+    if os.path.isfile(options.root):
+        if options.rw:
+            raise Refusal(f"--root {options.root}: an image cannot be written; leave --rw out")
+    elif not os.path.isdir(options.root):
         raise Refusal(f"--root {options.root}: no such folder on the host; make it or name another")
     return os.path.abspath(options.root)
 
@@ -77,6 +80,7 @@ def kernel(options: argparse.Namespace, extra: Sequence[Grant] = (),
     from vx9.fs.errors import PlanError
     from vx9.kernel.kernel import Kernel
 
+    tree = None if root is None else rooted.opened(root)
     with (watching(options) as seen, remote.remotes(options) as remotes,
           control.offered(options) as listener):
         user = options.user or rooted.USER
@@ -88,8 +92,8 @@ def kernel(options: argparse.Namespace, extra: Sequence[Grant] = (),
         running.start()
         try:
             seen.start(running)
-            if root is not None:
-                rooted.boot(running, options, root, file)
+            if tree is not None:
+                rooted.boot(running, options, tree, file)
             for grant in wanted:
                 try:
                     running.bind_host(grant.host, grant.guest, grant.rw, grant.mem)
