@@ -299,13 +299,12 @@ class Mnt(Refuser):
 
     async def version(self, p: Any, c: Chan, msize: int = 0, version: str = "") -> str:
         """fversion(2): the version agreed on; 0 and "" are the usual values.  Raises PlanError."""
-        version = version or VERSION
         msize = msize or MSIZE
         if 0 < c.iounit < msize:
             msize = c.iounit
         if msize < wire.MSIZE_MIN:
             raise PlanError("bad iounit in version call")
-        if not version.startswith(VERSION):
+        if version and not version.startswith(VERSION):
             raise PlanError("bad 9P version specification")
         return await self._connection(c).agree(p, msize, version)
 

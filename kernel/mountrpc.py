@@ -183,7 +183,7 @@ class Connection:
         client = self.client
         await self._turn.sleep(lambda: not self._agreeing)
         if client.version:
-            if not version.startswith(client.version):
+            if version and not version.startswith(client.version):
                 raise PlanError(f"incompatible 9P versions {client.version} {version}")
             return client.version
         if client.dead:

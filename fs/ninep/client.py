@@ -17,8 +17,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
+from ..errnos import text_of
 from ..errors import EHUNGUP, EINTR, EMOUNTRPC, ENAMETOOLONG, PlanError
 from . import wire
+from .call import Call, Long, Steps, ignore
+from .dotlclient import Translation
 from .wire import NOTAG, OVERHEAD, BadMessage, Message
 
 log = logging.getLogger(__name__)
@@ -26,45 +29,16 @@ log = logging.getLogger(__name__)
 MSIZE: Final = 8192 + OVERHEAD  # what Plan 9 asks for
 MSIZE_MOST: Final = 1 << 20  # and the most it believes
 TAGS: Final = NOTAG - 1
+UNKNOWN: Final = "unknown"  # the version of servers that do not know ours
 ABANDONED: Final = 256  # requests that nobody waits for, before the server is given up
 _ANSWER: Final = {message: wire.MESSAGES.get(number + 1) or wire.MESSAGES_L[number + 1]
                   for message, number in wire.NUMBERS.items() if number % 2 == 0}
 
 
-def _nothing() -> None:
-    """What is done at the end of a Call nobody told about."""
-
-
-class Call:
-    """A request and, when done, its answer or error."""
-
-    __slots__ = ("abandoned", "data", "done", "error", "flushed", "flushes", "reply", "request", "sent",
-                 "undo", "wake")
-
-    def __init__(self, request: Message, wake: Callable[[], None]) -> None:
-        self.request = request
-        self.data = wire.pack(request)  # until it is sent
-        self.wake = wake  # called when done
-        self.sent = False
-        self.done = False
-        self.reply: Message = None
-        self.error = ""
-        self.flushed: Call | None = None  # the Tflush that is about it
-        self.flushes: Call | None = None  # what it is about, if it is a Tflush
-        self.abandoned = False  # nobody waits for it
-        self.undo: Callable[[Message], None] | None = None  # gets an answer that is too late
-
-    def result(self) -> Any:
-        """The answer.  Raises PlanError."""
-        if self.error:
-            raise PlanError(self.error)
-        return self.reply
-
-
 class Client:
     """One connection to a server."""
 
-    def __init__(self, wake: Callable[[], None] = _nothing) -> None:
+    def __init__(self, wake: Callable[[], None] = ignore) -> None:
         self.wake = wake  # called when there is something to take
         self.msize = 0  # 0: no version agreed on
         self.version = ""
@@ -72,7 +46,9 @@ class Client:
         self.nonsense = ""  # what the server sent that is no message
         self.abandoned = 0
         self._asked = 0
-        self._split = wire.Splitter(MSIZE)
+        self._numbers = False  # the server's errors are those of 9P2000.L
+        self._split = wire.Splitter(MSIZE, wire.EITHER)
+        self._translation: Translation | None = None  # of 9P2000, for a server of 9P2000.L
         self._calls: dict[int, Call] = {}
         self._queue: deque[Call] = deque()
         self._tags: list[int] = []  # used before, free now
@@ -118,7 +94,7 @@ class Client:
         self._queue.clear()
         for call in calls:
             if not call.done:
-                self._end(call, None, text)
+                self.end(call, None, text)
 
     @property
     def busy(self) -> int:
@@ -127,11 +103,21 @@ class Client:
 
     # Asking
 
-    def call(self, kind: type, *fields: Any, wake: Callable[[], None] = _nothing) -> Call:
-        """Queue a request; kind is its class, fields what follows the tag.
+    def call(self, kind: type, *fields: Any, wake: Callable[[], None] = ignore) -> Call:
+        """Queue a request of 9P2000; kind is its class, fields what follows the tag.
 
         Raises PlanError, also for values that no message can carry.
         """
+        translation = self._translation
+        if translation is None or not translation.takes(kind, fields):
+            return self.ask(kind, *fields, wake=wake)
+        if self.dead:
+            raise PlanError(EHUNGUP)
+        request = kind(NOTAG, *fields)
+        return Long(self, request, translation.steps(request), wake)
+
+    def ask(self, kind: type, *fields: Any, wake: Callable[[], None] = ignore) -> Call:
+        """Queue a request as it is.  Raises PlanError."""
         if self.dead:
             raise PlanError(EHUNGUP)
         tag = NOTAG
@@ -140,7 +126,8 @@ class Client:
             if tag > TAGS:
                 raise PlanError("no free tags")
         try:
-            call = Call(kind(tag, *fields), wake)
+            request = kind(tag, *fields)
+            call = Call(request, wire.pack(request), wake)
         except BadMessage as error:
             raise PlanError(str(error)) from None
         if len(call.data) > self._split.limit:
@@ -156,12 +143,29 @@ class Client:
             self.wake()
         return call
 
-    def ask_version(self, msize: int, version: str = wire.VERSION,
-                    wake: Callable[[], None] = _nothing) -> Call:
-        """Queue a Tversion; agree() looks at the answer."""
+    def ask_version(self, msize: int, version: str = "",
+                    wake: Callable[[], None] = ignore) -> Call:
+        """Queue a Tversion; agree() looks at the answer.
+
+        Without a version the server is asked for 9P2000 and, if it has only that, 9P2000.L.
+        """
         self._asked = msize
         self._split.limit = min(max(msize, MSIZE), MSIZE_MOST)
-        return self.call(wire.Tversion, msize, version, wake=wake)
+        if version:
+            return self.ask(wire.Tversion, msize, version, wake=wake)
+        if self.dead:
+            raise PlanError(EHUNGUP)
+        return Long(self, wire.Tversion(NOTAG, msize, wire.VERSION_L), self._offer(msize), wake)
+
+    def _offer(self, msize: int) -> Steps:
+        answer, = yield [(wire.Tversion, msize, wire.VERSION)]
+        if self._numbers or getattr(answer, "version", "") == UNKNOWN:
+            answer, = yield [(wire.Tversion, msize, wire.VERSION_L)]
+        elif getattr(answer, "version", "") == wire.VERSION_L:
+            raise PlanError("bad 9P version returned from server")
+        if isinstance(answer, PlanError):
+            raise answer
+        return answer
 
     def agree(self, call: Call) -> None:
         """Take over what the answer to a Tversion says.  Raises PlanError."""
@@ -177,17 +181,23 @@ class Client:
             raise PlanError("nonsense value of msize in fversion")
         self.msize = self._split.limit = answer.msize
         self.version = answer.version
+        is_l = answer.version == wire.VERSION_L
+        self._split.table = wire.DOT_L if is_l else wire.PLAIN
+        self._translation = Translation(self) if is_l else None
 
-    def flush(self, call: Call, wake: Callable[[], None] = _nothing) -> Call | None:
+    def flush(self, call: Call, wake: Callable[[], None] = ignore) -> Call | None:
         """Ask for the end of call; None when it has ended, for it had never been sent."""
         if call.done:
             return None
+        if isinstance(call, Long):
+            call.flush()
+            return None if call.done else call
         if not call.sent:
             self._queue.remove(call)
             self._forget(call)
-            self._end(call, None, EINTR)
+            self.end(call, None, EINTR)
             return None
-        flush = self.call(wire.Tflush, call.request.tag, wake=wake)
+        flush = self.ask(wire.Tflush, call.request.tag, wake=wake)
         flush.flushes = call
         call.flushed = flush
         return flush
@@ -195,10 +205,12 @@ class Client:
     def abandon(self, call: Call, undo: Callable[[Message], None] | None = None) -> None:
         """Stop waiting for call; undo gets the answer when it comes, None if it is an error."""
         call.undo = undo
+        if isinstance(call, Long):
+            call.interrupted = True
         left: Call | None = call
         while left is not None and not left.done:
             left.abandoned = True
-            left.wake = _nothing
+            left.wake = ignore
             self.abandoned += 1
             left = left.flushed
         if self.abandoned > ABANDONED:
@@ -228,14 +240,18 @@ class Client:
             self._forget(call)  # too late
         elif kind is _ANSWER[type(call.request)]:
             self._forget(call)
-            self._end(call, message, "")
+            self.end(call, message, "")
         elif kind is wire.Rerror:
             self._forget(call)
-            self._end(call, None, message.ename or EMOUNTRPC)
+            self.end(call, None, message.ename or EMOUNTRPC)
+        elif kind is wire.Rlerror:
+            self._numbers = True
+            self._forget(call)
+            self.end(call, None, text_of(message.ecode))
         else:
             log.info("9P server: %s for %s", kind.__name__, type(call.request).__name__)
             self._forget(call)
-            self._end(call, None, EMOUNTRPC)
+            self.end(call, None, EMOUNTRPC)
 
     def _forget(self, call: Call) -> None:
         """call is answered: its tag is free, unless a flush still speaks of it."""
@@ -247,7 +263,7 @@ class Client:
         if tag != NOTAG:
             self._tags.append(tag)
 
-    def _end(self, call: Call, reply: Message, error: str) -> None:
+    def end(self, call: Call, reply: Message, error: str) -> None:
         """Let whoever waits for call go on."""
         call.done = True
         call.reply, call.error = reply, error
@@ -263,5 +279,5 @@ class Client:
                 # Without an Rflush the server may still mean the old tag: it stays in use.
                 if reply is not None:
                     self._forget(old)
-                self._end(old, None, EINTR)
+                self.end(old, None, EINTR)
         call.wake()
