@@ -1,0 +1,9 @@
+/* false: fails.  Source: test(1). */
+#include <u.h>
+#include <libc.h>
+
+void
+main(void)
+{
+    exits("false");
+}
