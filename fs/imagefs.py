@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from . import perm as rights
-from .dir import DMEXCL, ORCLOSE, OREAD, OTRUNC, Dir, Qid
+from .dir import DMEXCL, ORCLOSE, OREAD, OTRUNC, Dir, DirChange, Qid
 from .errors import EISDIR, ENONEXIST, ENOTDIR, EPERM, EXLOCKED, PlanError
 from .image import ImageError, Node, Reader, Store, Tree, exactly
 from .inflate import KINDS, Unpacked
@@ -104,10 +104,6 @@ class ImageFS(Refuser):
 
     async def read(self, fid: Fid, count: int, offset: int) -> bytes:
         """From the image, or from what was unpacked of it."""
-        return self.read_now(fid, count, offset)
-
-    def read_now(self, fid: Fid, count: int, offset: int) -> bytes:
-        """The same."""
         node: Node = fid.aux.node
         count = min(count, node.length - offset)
         return node.data(count, offset) if count > 0 else b""
@@ -120,6 +116,11 @@ class ImageFS(Refuser):
     async def stat(self, fid: Fid) -> Dir:
         """As the image says."""
         return self._dir(fid.aux.node, fid.aux.name)
+
+    async def wstat(self, fid: Fid, change: DirChange) -> None:
+        """Nothing changes; what was never written is durable."""
+        if not change.is_sync():
+            raise PlanError(EPERM)
 
 
 def read_tree(reader: Reader, store: Store) -> Tree:

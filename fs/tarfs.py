@@ -78,7 +78,9 @@ def _sums(block: bytes) -> bool:
     except ValueError:
         return False
     rest = block[:148] + b" " * 8 + block[156:BLOCK]
-    return want in (sum(rest), sum(byte - 256 if byte > 127 else byte for byte in rest))
+    if sum(rest) == want:
+        return True
+    return sum(byte - 256 if byte > 127 else byte for byte in rest) == want  # as some old ones had it
 
 
 class _Archive:

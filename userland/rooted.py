@@ -85,7 +85,7 @@ def server(kernel: "Kernel", root: "str | HostImage", rw: bool) -> "FileServer":
     from vx9.fs.overlay import Overlay
     from vx9.fs.ramfs import RamFS
 
-    below: "FileServer"
+    below: FileServer
     try:
         if isinstance(root, str):
             hidden = kernel.devices["U"].hidden  # type: ignore[attr-defined]
