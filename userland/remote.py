@@ -27,6 +27,7 @@ class Remote:
     sock: socket.socket
     address: str
     guest: str
+    tree: str  # of the server's
 
     @property
     def name(self) -> str:
@@ -34,14 +35,13 @@ class Remote:
         return self.address.replace("/", "_")
 
 
-def parse_mount(text: str) -> tuple[str, str]:
-    """The address and the guest's folder of a --mount argument: ADDR[:GUEST]."""
-    address, colon, guest = text.rpartition(":/")
-    if not colon:
-        address, guest = text, PLACE[1:]
+def parse_mount(text: str) -> tuple[str, str, str]:
+    """The address, the guest's folder and the server's tree of --mount ADDR[:GUEST[:TREE]]."""
+    address, *more = text.rsplit(":/", 2)
     if not address:
-        raise Refusal(f"--mount {text}: not of the form ADDR[:/GUEST]")
-    return address, os.path.normpath("/" + guest)
+        raise Refusal(f"--mount {text}: not of the form ADDR[:/GUEST[:/TREE]]")
+    guest = more[0] if more else PLACE[1:]
+    return address, os.path.normpath("/" + guest), "/" + more[1] if len(more) > 1 else ""
 
 
 def read_key(path: str | None) -> bytes | None:
@@ -71,9 +71,9 @@ def remotes(options: argparse.Namespace) -> Iterator[list[Remote]]:
         from vx9.fs.errors import PlanError
 
         for text in options.mount:
-            address, guest = parse_mount(text)
+            address, guest, tree = parse_mount(text)
             try:
-                made.append(Remote(hostninep.dial(hostninep.parse(address)), address, guest))
+                made.append(Remote(hostninep.dial(hostninep.parse(address)), address, guest, tree))
             except PlanError as error:
                 raise Refusal(f"--mount {error}; is a server listening there?") from None
     try:
@@ -93,7 +93,8 @@ def mount(kernel: "Kernel", wanted: Iterable[Remote], key: bytes | None) -> None
 
     for remote in wanted:
         try:
-            kernel.call(hostninep.mount, kernel, remote.sock, remote.name, remote.guest, "", key)
+            kernel.call(hostninep.mount, kernel, remote.sock, remote.name, remote.guest, remote.tree,
+                        key)
         except PlanError as error:
             raise Refusal(f"--mount {remote.address}: {error}{_remedy(str(error))}") from None
 

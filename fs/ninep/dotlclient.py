@@ -9,6 +9,7 @@ Source: intro(5) and what it names; protocol.md of diod.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +24,7 @@ from ..dir import (
     check_name,
     unpack_change,
 )
+from ..errnos import text_of
 from ..errors import (
     EBADARG,
     EDIRSEEK,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE: Final = 64  # entries of a folder that are asked about together
 _MODES: Final = DMDIR | 0o777
+_NOT_THERE: Final = (text_of(errno.EOPNOTSUPP), text_of(errno.ENOSYS))
 
 
 def _one(kind: type, *fields: Any) -> Generator[list[Ask], list[Any], Any]:
@@ -308,7 +311,12 @@ class Translation:
                 raise PlanError(ENONEXIST)
             if (yield from self._look(folder, name)) is not None:
                 raise PlanError(EEXIST)
-            yield from _one(wire.Trenameat, folder, old, folder, name)
+            try:
+                yield from _one(wire.Trenameat, folder, old, folder, name)
+            except PlanError as error:
+                if str(error) not in _NOT_THERE:
+                    raise
+                yield from _one(wire.Trename, fid, folder, name)  # the older message
         finally:
             self._drop(folder)
         file.names = (*file.names[:-1], name)

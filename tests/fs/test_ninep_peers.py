@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -13,8 +14,8 @@ import time
 
 import pytest
 
-from vx9.fs.dir import DMDIR, ORDWR, OREAD, OWRITE, unpack
-from vx9.fs.errors import PlanError
+from vx9.fs.dir import DMDIR, ORDWR, OREAD, OWRITE, DirChange, unpack
+from vx9.fs.errors import EEXIST, EISDIR, ENONEXIST, ENOTEMPTY, EPERM, PlanError
 from vx9.fs.hostninep import accept, listen, parse, serve
 from vx9.fs.hostremote import Remote
 from vx9.fs.ninep import wire
@@ -172,6 +173,7 @@ def diod(demand, tmp_path):
     if program is None:
         demand("diod")
     (tmp_path / "file").write_text("x")
+    tmp_path.chmod(0o755)
     port = free_port()
     with subprocess.Popen([program, "-f", "-n", "-l", f"127.0.0.1:{port}", "-e", str(tmp_path),
                            "-S", "-U", "root", "-L", str(tmp_path / "log")],
@@ -182,11 +184,74 @@ def diod(demand, tmp_path):
         finally:
             process.kill()
 
-def test_a_server_that_does_not_speak_9p2000(diod, vx9, tmp_path):
-    """It answers Tversion with a message that 9P2000 does not have."""
-    with pytest.raises(PlanError, match="bad fversion conversion on reply"):
-        Remote(diod)
-    done = vx9("run", "--mount", diod, "ls", "/n/remote", cwd=tmp_path)
-    assert done.returncode == 125 and done.stderr.count(b"\n") == 1, done
-    assert b"bad fversion conversion on reply" in done.stderr
+def test_our_client_with_diod(diod, tmp_path):
+    """It refuses 9P2000, so 9P2000.L it is; files and errors are as with every other server."""
+    data = bytes(range(256)) * 5000
+    with Remote(diod, user="root", tree=str(tmp_path)) as remote:
+        assert remote.client.version == "9P2000.L" and remote.stat("/").mode & DMDIR
+        assert remote.read_file("/file") == b"x"
+        with remote.create("/new", 0o640, ORDWR) as file:
+            assert file.write(data) == len(data)
+            file.offset = 5
+            assert file.read(10) == data[5:15] and file.stat().length == len(data)
+        assert (tmp_path / "new").read_bytes() == data == remote.read_file("/new")
+        assert remote.stat("/new").mode == 0o640
+        remote.rename("/new", "old")
+        assert remote.stat("/old").name == "old" and not (tmp_path / "new").exists()
+        remote.mkdir("/folder", 0o755)
+        remote.write_file("/folder/in", b"in")
+        remote.wstat("/folder/in", DirChange(mode=0o600, mtime=1_000_000_000, length=1))
+        d = remote.stat("/folder/in")
+        assert (d.mode, d.mtime, d.length, d.name) == (0o600, 1_000_000_000, 1, "in")
+        assert remote.read_file("/folder/in") == b"i"
+        remote.wstat("/folder/in", DirChange())
+        for fails, what in ((lambda: remote.open("/nonesuch"), ENONEXIST),
+                            (lambda: remote.create("/old"), EEXIST),
+                            (lambda: remote.rename("/old", "file"), EEXIST),
+                            (lambda: remote.remove("/folder"), ENOTEMPTY),
+                            (lambda: remote.open("/folder", OWRITE), EISDIR),
+                            (lambda: remote.stat("/folder/x"), ENONEXIST),
+                            (lambda: remote.create("/a", 0x40000000 | 0o644), "bad arg"),
+                            (lambda: remote.wstat("/old", DirChange(uid="glenda")), EPERM)):
+            with pytest.raises(PlanError, match=what):
+                fails()
+        assert (tmp_path / "file").read_text() == "x" and remote.read_file("/old") == data
+        remote.remove("/folder/in")
+        remote.remove("/folder")
+        remote.remove("/old")
+        assert {path.name for path in tmp_path.iterdir()} == {"file", "log"}
 
+def test_a_big_file_and_many_with_diod(diod, tmp_path):
+    (tmp_path / "many").mkdir()
+    for i in range(10_000):
+        (tmp_path / "many" / str(i)).touch()
+    with Remote(diod, user="root", tree=str(tmp_path)) as remote:
+        entries = remote.listdir("/many")
+        assert {d.name for d in entries} == {str(i) for i in range(10_000)}
+        piece = random.Random(1).randbytes(1 << 20)
+        with remote.create("/big", 0o600) as file:
+            for _ in range(64):
+                file.write(piece)
+            file.offset = (5 << 30) - 3
+            file.write(b"end")
+        assert (tmp_path / "big").stat().st_size == remote.stat("/big").length == 5 << 30
+        with remote.open("/big") as file:
+            file.offset = 63 << 20
+            assert b"".join(file.read(1 << 15) for _ in range(32)) == piece
+            file.offset = (5 << 30) - 3
+            assert file.read(10) == b"end" and file.read(10) == b""
+        remote.remove("/big")
+
+def test_our_guests_with_diod(diod, vx9, tmp_path):
+    """By the mount driver."""
+    def sh(command):
+        return vx9("run", "--user", "root", "--mount", f"{diod}:/n/remote:{tmp_path}", "rc", "-c", command,
+                   cwd=tmp_path)
+
+    done = sh("cd /n/remote && cp file copy && mkdir d && echo hello >d/x && cat d/x copy && ls -l")
+    assert done.stdout.startswith(b"hello\nx"), done
+    assert (tmp_path / "copy").read_text() == "x" and (tmp_path / "d/x").read_text() == "hello\n"
+    done = sh("mv /n/remote/copy /n/remote/moved && rm /n/remote/d/x && rm /n/remote/d")
+    assert done.returncode == 0, done
+    assert (tmp_path / "moved").exists() and not (tmp_path / "d").exists()
+    assert b"does not exist" in sh("cat /n/remote/nonesuch").stderr
