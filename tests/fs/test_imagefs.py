@@ -11,6 +11,7 @@ import pytest
 
 from vx9.fs.dir import DMDIR, DMEXCL, OREAD
 from vx9.fs.errors import EPERM, EXLOCKED, PlanError
+from vx9.fs.hostfs import HostFS
 from vx9.fs.hostimage import HostImage
 from vx9.fs.imagefs import ImageFS, read_tree
 from vx9.fs.overlay import Overlay
@@ -74,6 +75,15 @@ class TestRamAbove(contract.Contract):
             node.mode |= 0o644 if node.children is None else 0o755
             node.mode &= ~0o111 if node.children is None else ~0
         return Overlay(below, RamFS("glenda", lambda: 10**9))
+
+
+class TestHostAbove(contract.Contract):
+    @pytest.fixture
+    def server(self, tmp_path):
+        below = ImageFS(read_tree(making.Bytes(MAKERS["tar"]()), making.Room()), contract.USER)
+        server = Overlay(below, HostFS(str(tmp_path), True, contract.USER))
+        yield server
+        server.close()
 
 
 class TestPlan9UnderRam(contract.Contract):
