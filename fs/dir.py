@@ -8,7 +8,7 @@ Source: stat(5), intro(5), open(5).
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final, NamedTuple
 
 from .errors import EBADCHAR, EBADSTAT, PlanError, quote
@@ -108,6 +108,11 @@ class DirChange:
         return (self.mode is None and self.atime is None and self.mtime is None
                 and self.length is None and self.name is None and self.uid is None
                 and self.gid is None and self.muid is None)
+
+    def unlike(self, d: Dir) -> DirChange:
+        """What of it really changes a file that is as d says."""
+        asked = ((f.name, getattr(self, f.name)) for f in fields(self))
+        return DirChange(**{name: new for name, new in asked if new != getattr(d, name)})
 
 
 def check_name(name: str) -> None:

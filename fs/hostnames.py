@@ -14,8 +14,8 @@ from collections.abc import Iterator
 
 from . import perm as rights
 from .dir import check_name
-from .errors import EPERM, EREMOVED, PlanError
 from .errnos import EXDEV
+from .errors import EPERM, EREMOVED, PlanError
 from .hostattr import Attributes
 from .hostcalls import Calls, File, plan_error
 from .hostlinks import open_beneath

@@ -187,7 +187,7 @@ class Layers:
                 return await self._both(place, names[0], upper, uid)
             if node.low is None or await self._marked(place.upper, MARK + names[0]):
                 raise PlanError(ENONEXIST)
-        assert place.lower is not None and node.low is not None
+        assert place.lower is not None
         lower, found = await self.lower.walk(place.lower, names)
         for name, qid in zip(names, found, strict=False):
             assert node.low is not None

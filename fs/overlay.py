@@ -341,10 +341,7 @@ class Overlay(Layers, Refuser):
             return
         d = await self.stat(fid)
         rights.check_change(d, fid.uid, change, MODE)
-        real = DirChange(*(None if new == old else new for new, old in (
-            (change.mode, d.mode), (change.atime, d.atime), (change.mtime, d.mtime),
-            (change.length, d.length), (change.name, d.name), (change.uid, d.uid),
-            (change.gid, d.gid), (change.muid, d.muid))))
+        real = change.unlike(d)
         if real.is_sync():
             return
         if real.name is not None:
@@ -371,7 +368,8 @@ class Overlay(Layers, Refuser):
         """Marks first, so that nothing of the lower tree shows where it should not."""
         node, upper, old = place.node, place.upper, place.node.name
         parent = node.parent
-        assert upper is not None and parent is not None
+        assert upper is not None
+        assert parent is not None
         if node.is_dir and parent.low is not None:
             if node.low is None:
                 await self._mark(node, OPAQUE)

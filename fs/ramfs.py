@@ -218,7 +218,8 @@ class RamFS(Refuser):
 
     def _unlink(self, node: Node, uid: str) -> None:
         parent = node.parent
-        assert parent is not None and parent.children is not None
+        assert parent is not None
+        assert parent.children is not None
         del parent.children[node.name]
         node.parent = None
         self._modified(parent, uid)
@@ -350,7 +351,8 @@ class RamFS(Refuser):
     def _rename(self, node: Node, name: str, uid: str) -> None:
         """The order of the directory, which is by number, stays."""
         parent = node.parent
-        assert parent is not None and parent.children is not None
+        assert parent is not None
+        assert parent.children is not None
         self._charge(len(name) - len(node.name))
         del parent.children[node.name]
         parent.children[name] = node

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Final
@@ -32,6 +33,7 @@ class Entry:
 
     @property
     def is_dir(self) -> bool:
+        """Whether it is a directory."""
         return bool(self.mode & DMDIR)
 
 
@@ -112,7 +114,7 @@ def entries(user: str = "glenda", replaced: Mapping[str, bytes] | None = None) -
         if index is None:
             raise ProtoError(f"{path} is not a file of the root image")
         old = found[index]
-        found[index] = Entry(path, old.mode, old.uid, old.gid, lambda data=contents: data)
+        found[index] = Entry(path, old.mode, old.uid, old.gid, partial(bytes, contents))
     return found
 
 

@@ -59,6 +59,18 @@ class Place:
     conv: Conv | None = None
     file: File | None = None
 
+    @property
+    def protocol(self) -> Proto:
+        """Of a place below one."""
+        assert self.proto is not None
+        return self.proto
+
+    @property
+    def conversation(self) -> Conv:
+        """Of a place below one."""
+        assert self.conv is not None
+        return self.conv
+
 
 class Ip(Refuser):
     """The files of one stack.  A Fid's aux is its Place."""
@@ -69,9 +81,10 @@ class Ip(Refuser):
         self.kernel = kernel
         self.dev = number
         self.born = self.now()
-        self.stack = Stack(kernel.sched, kernel.eve, number == 0, kernel.limits.conversations,
-                           lambda: kernel.limits_met.add("conversations"))
-        self.ndb = b""
+        self.stack: Stack = Stack(kernel.sched, kernel.eve, number == 0,
+                                  kernel.limits.conversations,
+                                  lambda: kernel.limits_met.add("conversations"))
+        self.ndb: bytes = b""
         self.ndb_version = 0
         if number == 0:
             self.ndb = (f"ip={ipaddr.show(LO)} ipmask={ipaddr.show_mask(LO_MASK)} "
@@ -190,10 +203,10 @@ class Ip(Refuser):
             if mode != OREAD:
                 raise PlanError(EISDIR if rights.open_kind(mode) else EPERM)
         else:
-            mine = conv is not None and file.hold is not None
-            if not (mine and conv.free):
-                owner = conv.owner if mine else self.kernel.eve  # who is the network's too
-                rights.check(conv.perm if mine else file.perm,
+            held = None if file.hold is None else conv
+            if held is None or not held.free:
+                owner = self.kernel.eve if held is None else held.owner  # eve: the network's
+                rights.check(file.perm if held is None else held.perm,
                              rights.who(fid.uid, owner, self.kernel.eve),
                              rights.rights_needed(mode & 3))
             if file is NDB_FILE and mode & OTRUNC and mode & 3:
@@ -253,13 +266,11 @@ class Ip(Refuser):
     # Files
 
     async def _ctl_write(self, place: Place, data: bytes, offset: int, uid: str) -> int:
-        assert place.proto is not None and place.conv is not None
-        await place.proto.obey(place.conv, words_of(data), uid == self.kernel.eve)
+        await place.protocol.obey(place.conversation, words_of(data), uid == self.kernel.eve)
         return len(data)
 
     async def _data_write(self, place: Place, data: bytes, offset: int, uid: str) -> int:
-        assert place.proto is not None and place.conv is not None
-        return await place.proto.write(place.conv, data)
+        return await place.protocol.write(place.conversation, data)
 
     async def _log_write(self, place: Place, data: bytes, offset: int, uid: str) -> int:
         self.stack.log.obey(words_of(data))
@@ -298,24 +309,25 @@ TOP: Final = (
 )
 OF_PROTOCOL: Final = (
     File("clone", 0o666, hold=Ip._open_clone),
-    File("stats", 0o444, text=lambda ip, at: at.proto.statistics()),
+    File("stats", 0o444, text=lambda ip, at: at.protocol.statistics()),
 )
-CTL: Final = File("ctl", 0o660, text=lambda ip, at: str(at.conv.number),
+CTL: Final = File("ctl", 0o660, text=lambda ip, at: str(at.conversation.number),
                   write=Ip._ctl_write, hold=Ip._open_conv)
-DATA: Final = File("data", 0o660, read=lambda ip, at, n: at.conv.rq.get(n),
+DATA: Final = File("data", 0o660, read=lambda ip, at, n: at.conversation.rq.get(n),
                    write=Ip._data_write, hold=Ip._open_conv,
-                   size=lambda ip, at: at.conv.rq.size)
-_ERR: Final = File("err", 0o660, read=lambda ip, at, n: at.conv.eq.get(n), hold=Ip._open_conv,
-                   size=lambda ip, at: at.conv.eq.size)
+                   size=lambda ip, at: at.conversation.rq.size)
+_ERR: Final = File("err", 0o660, read=lambda ip, at, n: at.conversation.eq.get(n),
+                   hold=Ip._open_conv, size=lambda ip, at: at.conversation.eq.size)
 _ADDRESSES: Final = (
-    File("local",  0o444, text=lambda ip, at: at.proto.local(at.conv)),
-    File("remote", 0o444, text=lambda ip, at: f"{ipaddr.show(at.conv.raddr)}!{at.conv.rport}\n"),
-    File("status", 0o444, text=lambda ip, at: at.proto.status(at.conv)),
+    File("local",  0o444, text=lambda ip, at: at.protocol.local(at.conversation)),
+    File("remote", 0o444, text=lambda ip, at:
+         f"{ipaddr.show(at.conversation.raddr)}!{at.conversation.rport}\n"),
+    File("status", 0o444, text=lambda ip, at: at.protocol.status(at.conversation)),
 )
 OF_CONVERSATION: Final = (
     CTL, DATA, _ERR, File("listen", 0o660, hold=Ip._open_listen), *_ADDRESSES)
 OF_INTERFACE: Final = (*OF_CONVERSATION,
-    File("snoop", 0o400, read=lambda ip, at, n: at.conv.eq.get(n)))
+    File("snoop", 0o400, read=lambda ip, at, n: at.conversation.eq.get(n)))
 # fmt: on
 
 

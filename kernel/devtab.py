@@ -25,8 +25,8 @@ from vx9.kernel.devdup import Dup
 from vx9.kernel.devenv import Env
 from vx9.kernel.devhost import Host, Ram
 from vx9.kernel.devip import Ipdev
-from vx9.kernel.devmnt import Mnt
 from vx9.kernel.devmachine import Arch, Rtc, Swap
+from vx9.kernel.devmnt import Mnt
 from vx9.kernel.devpipe import Pipe
 from vx9.kernel.devproc import Devproc
 from vx9.kernel.devroot import PLACES, Root
@@ -118,7 +118,8 @@ def devices(kernel: Kernel, console: Console | None = None,
 async def first_names(kernel: Kernel) -> None:
     """Make the name space that all programs of the host's start in."""
     ram, root = kernel.devices["R"], kernel.devices["/"]
-    assert isinstance(ram, Ram) and isinstance(root, Root)
+    assert isinstance(ram, Ram)
+    assert isinstance(root, Root)
     await _bind_all(kernel, MREPL)
     for name in ram.select(IMAGE).root.children or ():
         root.plant(kernel.boot.root.fid, [name], True)

@@ -18,7 +18,14 @@ from vx9.kernel import tos
 from vx9.kernel.dialect import Dialect
 from vx9.kernel.note import FRESH_FPU
 from vx9.kernel.segment import (
-    PAGE, STACK_SIZE, TEXT_BASE, Layout, Segment, SegKind, Space, page_up,
+    PAGE,
+    STACK_SIZE,
+    TEXT_BASE,
+    Layout,
+    SegKind,
+    Segment,
+    Space,
+    page_up,
 )
 from vx9.kernel.stop import ProcCtl
 from vx9.kernel.waitrec import ARGS_MAX

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from vx9.fs.dir import OCEXEC, Dir, DirChange, Qid, check_name
-from vx9.fs.errors import EEXIST, EISMTPT, ENAMETOOLONG, ENONEXIST, ENOTDIR, PlanError
 from vx9.fs.errnos import EXDEV
+from vx9.fs.errors import EEXIST, EISMTPT, ENAMETOOLONG, ENONEXIST, ENOTDIR, PlanError
 from vx9.fs.server import Fid
 from vx9.kernel.chan import Chan, open_chan
 from vx9.kernel.walk import Name

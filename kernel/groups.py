@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from vx9.fs.errors import EBADFD, EEXIST, ENOFD, ENONEXIST, ETOOBIG, PlanError
 
 if TYPE_CHECKING:
-    from vx9.kernel.chan import Chan
     from vx9.kernel.account import Account
+    from vx9.kernel.chan import Chan
     from vx9.kernel.sched import Rendez
 
 STEP: Final = 20  # a table grows by so many descriptors

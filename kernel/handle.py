@@ -83,7 +83,7 @@ class Handle:
 
     def note_process(self, text: str) -> None:
         """Post a note to the process alone; as note() otherwise."""
-        self._kernel.post(lambda: note.post(self._proc, text, NoteKind.USER) and None)
+        self._kernel.post(lambda: note.post(self._proc, text, NoteKind.USER))
 
     def kill(self) -> None:
         """End all of its note group, whatever their handlers say; returns at once."""

@@ -45,9 +45,9 @@ class Netlog:
 
     def note(self, flag: str, text: str) -> None:
         """A line, if somebody wants to know."""
-        if self.opens and (flag in self.wanted or "all" in self.wanted):
-            if not self.queue.is_full():
-                self.queue.put(f"{flag}: {text}\n".encode())
+        wanted = self.opens and (flag in self.wanted or "all" in self.wanted)
+        if wanted and not self.queue.is_full():
+            self.queue.put(f"{flag}: {text}\n".encode())
 
     def close(self) -> None:
         """One reader less; without any, nothing is wanted."""

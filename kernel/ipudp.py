@@ -54,8 +54,8 @@ class Udp(Proto):
     def _deliver(self, sender: Conv, source: tuple[bytes, int], to: tuple[bytes, int],
                  body: bytes) -> None:
         if ipaddr.is_multicast(to[0]):
-            for c in [c for c in self.convs if to[0] in c.groups and c.lport == to[1]]:
-                self._put(c, source, to, body)
+            for member in [c for c in self.convs if to[0] in c.groups and c.lport == to[1]]:
+                self._put(member, source, to, body)
             return
         c = self.find(*to, *source)
         if c is None:

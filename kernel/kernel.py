@@ -16,7 +16,8 @@ from typing import Any, Final, TextIO
 from vx9.fs.dir import ORDWR
 from vx9.fs.errors import PlanError
 from vx9.fs.server import FileServer
-from vx9.kernel import devtab, exec as execute, sysfile, sysmem, sysold, sysproc, systab
+from vx9.kernel import devtab, sysfile, sysmem, sysold, sysproc, systab
+from vx9.kernel import exec as execute
 from vx9.kernel._fast import Answers, Numbers
 from vx9.kernel.account import Account, Watch
 from vx9.kernel.chan import Chan
@@ -130,7 +131,7 @@ class Kernel:
                 handle.end(ProcExit("the kernel failed"))
             raise
 
-    def post(self, call: Callable[[], None]) -> None:
+    def post(self, call: Callable[[], object]) -> None:
         """Do something in the kernel thread, soon.  Any thread; also signal handlers."""
         def guarded() -> None:
             try:
@@ -158,12 +159,12 @@ class Kernel:
                 future.set_exception(PlanError("the kernel stopped"))
                 raise
 
-        self.post(lambda: self.sched.spawn(relay(), "call") and None)
+        self.post(lambda: self.sched.spawn(relay(), "call"))
         return future.result()
 
     def _await(self, coro: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine to its end in this thread, with all else that is ready."""
-        failed: list[Exception] = []
+        failed: list[BaseException] = []
 
         async def outcome() -> Any:
             try:
@@ -174,8 +175,10 @@ class Kernel:
 
         task = self.sched.spawn(outcome(), "call")
         self.sched.run(lambda: task.done)
-        if failed or task.error is not None:
-            raise failed[0] if failed else task.error
+        if task.error is not None:
+            failed.append(task.error)
+        if failed:
+            raise failed[0]
         return task.result
 
     def stop(self) -> None:

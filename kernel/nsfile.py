@@ -196,7 +196,7 @@ class Builder:
         try:
             if c.is_dir:
                 raise PlanError(EISDIR)
-            parts = []
+            parts: list[bytes] = []
             while (data := await c.read(boot, 1 << 16)) and sum(map(len, parts)) < SIZE:
                 parts.append(data)
             return b"".join(parts).decode("utf-8", "surrogateescape")

@@ -30,7 +30,9 @@ _YIELD: Final = object()
 class Host(Protocol):
     """What the scheduler needs of the host."""
 
-    def monotonic_ns(self) -> int: ...
+    def monotonic_ns(self) -> int:
+        """The host's clock."""
+
     def poll(self, timeout_ns: int | None) -> None:
         """Run the callbacks of what is ready; wait at most so long (None: for ever)."""
 
@@ -38,7 +40,8 @@ class Host(Protocol):
 class Interruptible(Protocol):
     """What can be made to come back to the scheduler."""
 
-    def interrupt(self) -> None: ...
+    def interrupt(self) -> None:
+        """From any thread."""
 
 
 class Killed(BaseException):
@@ -216,16 +219,16 @@ class Scheduler:
         """Sleep at rendez until cond holds or ms have passed; whether cond holds."""
         if cond():
             return True
+        task = self.current
+        assert task is not None
         expired = False
 
-        def expire() -> None:
+        def expire(task: Task = task) -> None:
             nonlocal expired
             expired = True
             if task.rendez is rendez:
                 self._rouse(task)
 
-        task = self.current
-        assert task is not None
         timer = self.after(ms, expire)
         try:
             await rendez.sleep(lambda: expired or cond())

@@ -119,7 +119,6 @@ class Trap:
     number: int  # INT: the vector.  FAULT: 0
     address: int  # FAULT: the guest address.  FPU: the instruction that the exception is of
     write: bool  # FAULT: a write
-    def __repr__(self) -> str: ...
 
 class Cpu:
     """The registers of one guest thread of control, and run().

@@ -254,9 +254,10 @@ def rows(text: str) -> list[Row]:
             continue
         if len(words) < 7:
             raise TableError(f"line {number}: fewer than 7 columns")
-        attributes = frozenset() if words[5] == "-" else frozenset(words[5].split(","))
+        prefix, opcode, modrm, feature, action, marks, name = words[:7]
+        attributes = frozenset() if marks == "-" else frozenset(marks.split(","))
         operands = tuple(w for w in words[7:] if w != "-")
-        row = Row(number, *words[:5], attributes, words[6], operands)
+        row = Row(number, prefix, opcode, modrm, feature, action, attributes, name, operands)
         row.check()
         found.append(row)
     return found
@@ -354,10 +355,8 @@ def packed(table: list[Row], tables: Tables) -> tuple[list[int], list[int]]:
 
 
 def _numbers(values: list[int] | tuple[int, ...]) -> str:
-    lines = []
-    for i in range(0, len(values), 16):
-        lines.append("    " + " ".join(f"{v}," for v in values[i : i + 16]))
-    return "\n".join(lines)
+    return "\n".join("    " + " ".join(f"{v}," for v in values[i : i + 16])
+                     for i in range(0, len(values), 16))
 
 
 def _enum(name: str, prefix: str, words: list[str]) -> str:

@@ -119,7 +119,6 @@ def bench(part: str, json_file: str | None, settings: core.Settings = core.USUAL
             lines = kernel(folder)
         if part in ("files", "all"):
             from vx9.userland.bench.files import files
-
             from vx9.userland.bench.mounts import mounts
 
             lines += files(folder, progress) + mounts(folder, progress)

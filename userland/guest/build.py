@@ -66,10 +66,12 @@ class Library:
 
     @property
     def archive(self) -> Path:
+        """Its functions."""
         return self.directory / "libc.a"
 
     @property
     def start(self) -> Path:
+        """What runs before main."""
         return self.directory / "start.o"
 
 
@@ -79,7 +81,8 @@ def _module(path: Path) -> ModuleType:
     with _LOADING:
         if name not in sys.modules:
             spec = importlib.util.spec_from_file_location(name, path)
-            assert spec is not None and spec.loader is not None
+            assert spec is not None
+            assert spec.loader is not None
             module = importlib.util.module_from_spec(spec)
             sys.modules[name] = module  # dataclasses look themselves up here
             spec.loader.exec_module(module)
@@ -232,7 +235,7 @@ def build(out_dir: Path | str = BINARIES, work: Path = WORK) -> list[Path]:
 def main(args: Sequence[str]) -> int:
     """Build, and say what was built."""
     try:
-        for product in build(*args[:1]):
+        for product in build(args[0] if args else BINARIES):
             print(product)
     except BuildError as error:
         print(f"build: {error}", file=sys.stderr)
