@@ -54,6 +54,26 @@ call(int number)
     return result;
 }
 
+/* a call with the stack pointer at sp */
+static int
+callfrom(uint sp, int number)
+{
+    int result;
+
+    asm volatile("mov %%esp, %%ebx; mov %1, %%esp; int $0x40; mov %%ebx, %%esp"
+                 : "=a"(result) : "c"(sp), "a"(number) : "ebx", "memory", "cc");
+    return result;
+}
+
+/* 24 bytes are looked at, whatever the call has of arguments */
+static void
+narrow(int bytes, int number)
+{
+    segattach(0, "memory", (void *)0x2000000, 4096);
+    callfrom(0x2001000 - bytes, number);
+    exits("lives");
+}
+
 static void
 lost(int v)
 {
@@ -122,6 +142,14 @@ trial(int n)
         notify(nothing);
         call(1000000);
         exits("lives");
+    case 21:
+        narrow(24, 17); /* sleep */
+    case 22:
+        narrow(20, 17);
+    case 23:
+        narrow(8, 4); /* close */
+    case 24:
+        narrow(0, 0); /* sysr1, which has none */
     }
     exits("went on");
 }
@@ -133,7 +161,7 @@ main(int argc, char **argv)
     char *p;
     int i;
 
-    for (i = 0; i <= 20; i++) {
+    for (i = 0; i <= 24; i++) {
         if (fork() == 0)
             trial(i);
         w = wait();

@@ -38,7 +38,7 @@ main(int argc, char **argv)
     if (argc == 2) {
         n = strlen(s);
         m = strlen(argv[1]);
-        if (n > m && strcmp(s + n - m, argv[1]) == 0)
+        if (n >= m && strcmp(s + n - m, argv[1]) == 0)
             s[n - m] = 0;
     }
     print("%s\n", s);

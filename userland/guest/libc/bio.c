@@ -57,6 +57,7 @@ failed(Biobufhdr *b, char const *what)
 int
 Binits(Biobufhdr *b, int fd, int mode, uchar *p, int size)
 {
+    delist(b); /* it may be used again, without Bterm */
     memset(b, 0, sizeof *b);
     mode &= ~(OCEXEC | ORCLOSE | OTRUNC);
     if (mode != OREAD && mode != OWRITE) {
