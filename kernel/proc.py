@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 QUANTUM_US: Final = 10_000
 TURN: Final = 256  # traps of one process before the others get a turn
-ARG_BYTES: Final = 20  # of arguments that every call may have
+BLOCK: Final = 24  # bytes at the stack pointer that a call must have: pc and five words
 INTERNAL: Final = "internal error of the kernel"
 _MASK: Final = 0xFFFFFFFF
 
@@ -49,7 +49,7 @@ class Proc:
     """One process."""
 
     # fmt: off
-    __slots__ = (
+    __slots__ = (  # noqa: RUF023 - by what they are about
         "kernel", "pid", "parent", "ppid", "name", "args", "user", "noteid", "children",
         "ns", "fds", "env", "rgrp", "root", "dot",
         "space", "mem", "cpu", "task", "computes", "tracer", "debugger", "call", "image_chan",
@@ -243,7 +243,8 @@ class Proc:
                 self._calls += 1
                 try:
                     if args is None:
-                        args = call.unpack(self.mem.read(cpu.esp + 4 & _MASK, call.size))
+                        block = self.mem.read(cpu.esp, BLOCK)  # all of it must be there
+                        args = call.unpack(block[4:4 + call.size])
                     if call.strings:
                         args = self._strings(call, args)
                     if self.tracer is not None:
@@ -309,7 +310,7 @@ class Proc:
         if self.tracer is not None and self.call is not None:
             self.tracer.failed(self, self.call, error)
         if isinstance(error, MemoryFault):
-            await bad_address(self, self._stack_fault() or error)
+            await bad_address(self, error)
             note.post(self, "sys: bad address in syscall", NoteKind.DEBUG)
         elif isinstance(error, OddAddress):
             note.post(self, "sys: odd address", NoteKind.DEBUG)
@@ -320,14 +321,6 @@ class Proc:
             self.kernel.internal_error(self)
             self.errstr = INTERNAL
         return -1
-
-    def _stack_fault(self) -> MemoryFault | None:
-        """The fault of the words from the stack pointer on, if there is none behind it."""
-        try:
-            self.mem.check(self.cpu.esp, 4 + ARG_BYTES, False)
-        except MemoryFault as fault:
-            return fault if fault.address == self.cpu.esp else None
-        return None
 
     async def _attend(self) -> None:
         """What is to be done before the next user instruction."""

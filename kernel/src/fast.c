@@ -228,11 +228,11 @@ fast_answer(struct vx_cpu *c, void *arg)
     if (!f->on || number >= FAST_NCALL)
         return 1;
     const volatile uint32_t *p = (const volatile uint32_t *)
-        bytes_at(c, f, c->reg[ESP] + 4, sizeof f->words, VX_READ);
+        bytes_at(c, f, c->reg[ESP], 4 + sizeof f->words, VX_READ);
     if (p == NULL)
         return 1;
     for (int i = 0; i < FAST_NWORD; i++)  /* once: the guest may have friends */
-        f->words[i] = p[i];
+        f->words[i] = p[1 + i];
     if (answer(c, f, f->calls[number], &result)) {
         c->reg[EAX] = result;
         f->answered++;
