@@ -217,7 +217,7 @@ def test_with_rw_the_folder_itself_changes(make_tree, vx9):
     assert (root / "lib/hello").read_text() == "over\n"
     assert (root / "usr/glenda/d/f").read_text() == "deep\n"
     assert not (root / "adm/users").exists()
-    assert not [path for path in root.rglob(".wh.*")]
+    assert not list(root.rglob(".wh.*"))
 
 
 def test_folders_of_the_host_beside_the_tree(make_tree, vx9, tmp_path):

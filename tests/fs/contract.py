@@ -27,7 +27,6 @@ from vx9.fs.dir import (
 )
 from vx9.fs.errors import (
     EEXIST,
-    EISDIR,
     ENONEXIST,
     ENOTDIR,
     ENOTEMPTY,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 
 import pytest
@@ -63,10 +64,8 @@ def test_lying_records_are_refused():
         for _ in range(chance.randrange(1, 4)):
             data[chance.randrange(len(data))] = chance.randrange(256)
         data = bytes(data)[:chance.randrange(len(data) + 1)] if chance.random() < 0.3 else bytes(data)
-        try:
+        with contextlib.suppress(PlanError):
             assert unpack(data).pack() == data
-        except PlanError:
-            pass
     with pytest.raises(PlanError):
         unpack(record + b"x")
     with pytest.raises(PlanError):

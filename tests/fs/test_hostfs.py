@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from vx9.fs import hostcalls
-from vx9.fs.dir import DMDIR, OREAD, ORDWR, OWRITE, QTDIR, DirChange
+from vx9.fs.dir import DMDIR, ORDWR, OREAD, OWRITE, QTDIR, DirChange
 from vx9.fs.errors import ENONEXIST, ENOTDIR, ENOTREG, EPERM, PlanError
 from vx9.fs.hostfs import HostFS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vx9.fs import perm
-from vx9.fs.dir import DMDIR, OCEXEC, OEXEC, OREAD, ORCLOSE, ORDWR, OTRUNC, OWRITE
+from vx9.fs.dir import DMDIR, OCEXEC, OEXEC, ORCLOSE, ORDWR, OREAD, OTRUNC, OWRITE
 from vx9.fs.errors import PlanError
 
 

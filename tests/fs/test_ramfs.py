@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vx9.fs.dir import DMDIR, OREAD, ORDWR, OWRITE, DirChange
+from vx9.fs.dir import DMDIR, ORDWR, OREAD, OWRITE, DirChange
 from vx9.fs.errors import EFULL, EPERM, PlanError
 from vx9.fs.ramfs import OVERHEAD, RamFS
 

@@ -280,7 +280,7 @@ def proc(kernel):
         def __init__(self, path, mode=0, by=kernel.boot):
             async def begin():
                 root = await server.attach(by.user, "")
-                fid, qids = await server.walk(root, path.split("/"))
+                fid, _ = await server.walk(root, path.split("/"))
                 if fid is None:
                     raise PlanError("does not exist")
                 fid.proc = by

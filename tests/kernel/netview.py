@@ -76,8 +76,8 @@ class _Deaf:
 
     rendez = None
 
-    class sched:  # noqa: N801
-        class woken:  # noqa: N801
+    class sched:
+        class woken:
             @staticmethod
             def append(task):
                 pass

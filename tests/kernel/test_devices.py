@@ -291,7 +291,7 @@ def test_env_of_all_is_the_host_owners(v, kernel):
     assert v.get("#ec/setting") == b"on"
     for act in (lambda: v.open("#ec/setting", OWRITE), lambda: v.remove("#ec/setting"),
                 lambda: v.create("#ec/new", OWRITE, 0o666)):
-        with pytest.raises(PlanError, match="permission denied$"):
+        with pytest.raises(PlanError, match=r"permission denied$"):
             act()
     v.p.user = "glenda"
     with fails("bad arg in system call"):

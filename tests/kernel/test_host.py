@@ -1,5 +1,6 @@
 """The real host: readiness, other threads, the poller."""
 
+import contextlib
 import os
 import threading
 
@@ -27,10 +28,8 @@ def pipe():
     fds = list(os.pipe())
     yield fds
     for fd in fds:
-        try:
+        with contextlib.suppress(OSError):
             os.close(fd)
-        except OSError:
-            pass
 
 
 def finish(sched, *coros):
@@ -87,7 +86,7 @@ def test_a_descriptor_that_is_closed(real, sched):
 
 def test_an_interrupt_breaks_the_wait_and_leaves_no_watch(real, sched, pipe):
     async def reader():
-        with pytest.raises(PlanError, match="^interrupted$"):
+        with pytest.raises(PlanError, match=r"^interrupted$"):
             await real.read(pipe[0], 1)
 
     task = sched.spawn(reader())

@@ -11,7 +11,7 @@ import pytest
 
 from vx9.kernel.systab import load
 
-CALLS = [call for call in load().calls.values()]
+CALLS = list(load().calls.values())
 LIMIT = 0x3FF0000  # of the smallest address space
 NUMBERS = (0, 1, -1, 2, 0x7F, 0x80, 0xFFFF, 0x10000, 0x7FFFFFFF, -0x80000000, 0x80000001 - (1 << 32))
 POINTERS = (0, 1, 0xFFF, 0x1000, 0x1FFF, 0x2000, 0x2001, 0x2FFF, 0x3FFF, 0x4000, LIMIT - 4,
@@ -140,7 +140,7 @@ def test_a_note_storm_while_the_handler_runs(guest, kernel):
     for turn in range(200):
         note.post(p, "storm", note.NoteKind.USER)
         limit = kernel.sched.switches + 3
-        kernel.sched.run(lambda: kernel.sched.switches > limit or p.dead)
+        kernel.sched.run(lambda limit=limit: kernel.sched.switches > limit or p.dead)
         assert not p.dead, p.exit
         assert not p.dead and len(p.saved_fpu) <= note.NESTED, turn
     assert len(p.saved_fpu) == note.NESTED

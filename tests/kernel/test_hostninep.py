@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from vx9.fs.dir import OREAD, ORDWR
+from vx9.fs.dir import ORDWR, OREAD
 from vx9.fs.errors import PlanError
 from vx9.fs.hostremote import Remote
 from vx9.fs.ninep import wire
@@ -90,7 +90,7 @@ def test_a_client_that_only_asks_is_not_read_from(kernel, service):
         sock.sendall(HELLO)
         sock.settimeout(0.3)
         ask, sent = wire.pack(wire.Tstat(1, 1)) * 100, 0
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError):  # noqa: PT012 - one of many
             while sent < 100 << 20:
                 sent += sock.send(ask)
         connection, = service.connections

@@ -112,8 +112,7 @@ def test_calls_from_many_threads(threaded):
     results = []
 
     def many(n):
-        for i in range(50):
-            results.append(threaded.call(lambda: n * 1000 + i))
+        results.extend(threaded.call(lambda i=i: n * 1000 + i) for i in range(50))
 
     threads = [threading.Thread(target=many, args=(n,)) for n in range(4)]
     for thread in threads:

@@ -46,7 +46,7 @@ def test_records_come_newest_first_and_empty_messages_are_quoted(run):
     def parent(g):
         pids = []
         for _ in range(3):
-            pids.append((yield from g.call("rfork", RFPROC)))
+            pids.append((yield from g.call("rfork", RFPROC)))  # noqa: PERF401
         yield from g.call("sleep", 10)
         buf = g.room(128)
         for _ in range(3):
@@ -218,7 +218,7 @@ def test_semaphores_between_threads(run):
     def parent(g):
         pids = []
         for _ in range(3):
-            pids.append((yield from g.call("rfork", RFPROC | RFMEM)))
+            pids.append((yield from g.call("rfork", RFPROC | RFMEM)))  # noqa: PERF401
         yield from g.call("sleep", 1)
         assert (yield from g.call("semrelease", 0x2040, 2)) == 2
         yield from g.call("sleep", 1)

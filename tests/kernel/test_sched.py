@@ -48,7 +48,7 @@ def test_wakeup_retries_the_condition(sched):
 
 def test_interrupt_of_a_sleeper(sched):
     async def sleeper():
-        with pytest.raises(PlanError, match="^interrupted$"):
+        with pytest.raises(PlanError, match=r"^interrupted$"):
             await Rendez().sleep(lambda: False)
         return "woken"
 
@@ -108,7 +108,7 @@ def test_a_compute_bound_task_is_not_starved_by_two_that_wake_each_other(sched):
             turn = turns[0]
             turns[0] += 1
             rendez.wakeup()
-            await rendez.sleep(lambda: turns[0] != turn + 1 or stop)
+            await rendez.sleep(lambda turn=turn: turns[0] != turn + 1 or stop)
 
     async def worker():
         for _ in range(5):

@@ -1,6 +1,7 @@
 """The table of system calls agrees with itself and with the handlers."""
 
 import inspect
+import itertools
 
 import pytest
 
@@ -29,7 +30,7 @@ def test_at_most_five_words_of_arguments(call):
 def test_a_count_follows_each_buffer_that_needs_one():
     for call in CALLS:
         kinds = [kind.name for _, kind in call.args] + [""]
-        for kind, after in zip(kinds, kinds[1:], strict=False):
+        for kind, after in itertools.pairwise(kinds):
             assert (after == "count") == (kind in ("in", "out", "xbuf", "outstr")), call.name
 
 

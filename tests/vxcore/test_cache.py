@@ -77,7 +77,7 @@ def test_fragments_are_shared_by_all_that_run_one_text():
     text.write(0, bytes.fromhex("31c0 83c003 49 75fa cd40"))
     code = CodeCache()
     made = None
-    for i in range(5):
+    for _ in range(5):
         cpu = guest(text, code)
         cpu.ecx = 10
         assert cpu.run().kind == TrapKind.INT

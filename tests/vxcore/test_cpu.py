@@ -167,7 +167,7 @@ def test_direction_flag_is_the_guests_alone():
     cpu, trap = run("fd cd40")
     assert trap.kind == TrapKind.INT
     assert cpu.eflags & 0x400
-    assert b"abc" * 1000 == bytes(bytearray(b"abc" * 1000))
+    assert bytes(bytearray(b"abc" * 1000)) == b"abc" * 1000
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_unmasked_floating_point_exceptions():
     cpu.memory.write(DATA, struct.pack("<I", 0))
     cpu.eax = 1
     assert cpu.run().kind == TrapKind.SIMD
-    assert 1.0 / 3.0 == float.fromhex("0x1.5555555555555p-2")
+    assert float.fromhex("0x1.5555555555555p-2") == 1.0 / 3.0
 
 
 def test_guest_rounding_modes_stay_in_the_guest():
@@ -265,7 +265,7 @@ def test_guest_rounding_modes_stay_in_the_guest():
         assert cpu.run().kind == TrapKind.INT
         assert math.ldexp(1.0, -1074) > 0
         assert 5e-324 * 1.0 > 0
-        assert 1.0 / 3.0 == float.fromhex("0x1.5555555555555p-2")
+        assert float.fromhex("0x1.5555555555555p-2") == 1.0 / 3.0
     image = cpu.fpu
     assert struct.unpack_from("<H", image, 0)[0] == 0x087F
     assert struct.unpack_from("<I", image, 24)[0] == 0x1F80 | 0x8000 | 0x2000 | 0x40
@@ -310,7 +310,7 @@ def test_quantum_and_interrupt():
 
 
 def test_copy_state_is_a_fork():
-    cpu, trap = run("660f6ec0 cd40 660f7ec0 cd41", eax=5)
+    cpu, _ = run("660f6ec0 cd40 660f7ec0 cd41", eax=5)
     child = Cpu(cpu.memory)
     child.copy_state(cpu)
     child.eax = 0

@@ -292,7 +292,7 @@ def test_each_cpu_of_one_cache_has_its_own():
             assert cpu.run().kind == TrapKind.INT
             assert cpu.eax == 0x01010101 * (i + 1)
     stats = cpus[0].memory.code.stats()
-    for i, cpu in enumerate(cpus):
+    for cpu in cpus:
         cpu.eip = 0x1000
         assert cpu.run().kind == TrapKind.INT
     assert cpus[0].memory.code.stats()["host_bytes"] == stats["host_bytes"]
