@@ -156,6 +156,7 @@ doexec(Word *args)
     if (args->next != nil) {
         updenv();
         execwords(args->next);
+        stop();
     } else
         setstatus("");
     return 0;

@@ -423,7 +423,7 @@ char *
 tokenname(Token *t)
 {
     static char const *const names[] = {
-        [Teof] = "end of file", [Tnewline] = "newline", [Tsemi] = ";", [Tamp] = "&",
+        [Teof] = "EOF", [Tnewline] = "newline", [Tsemi] = ";", [Tamp] = "&",
         [Tandand] = "&&", [Toror] = "||", [Tpipe] = "|", [Tcaret] = "^", [Tdollar] = "$",
         [Tcount] = "$#", [Tjoin] = "$\"", [Tbackq] = "`", [Topen] = "(", [Tclose] = ")",
         [Tlbrace] = "{", [Trbrace] = "}", [Tequal] = "=",

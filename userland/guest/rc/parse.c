@@ -192,7 +192,7 @@ part(Parser *p, int *open)
         if (!is(p, Tlbrace))
             n->a = part(p, open);
         n->b = braces(p);
-        *open = 1;
+        *open = 0;
         return n;
     case Tredir:
         if (t->how == Rread || t->how == Rwrite || t->how == Rboth) {
@@ -594,7 +594,6 @@ command(Parser *p)
     case Tsemi:
     case Tamp:
     case Tnewline:
-    case Teof:
     case Tclose:
     case Trbrace:
         return node(p, Nseq); /* nothing */

@@ -187,12 +187,14 @@ leave(char const *how)
 {
     Fn *f;
     static int leaving;
+    char *kept = estrdup(how);
 
-    setstatus(how);
+    setstatus(kept);
     if (!insubshell && !leaving++) {
         f = fn("sigexit");
         if (f != nil)
             callfn(f, nil);
+        setstatus(kept);
     }
     exits(truestatus() ? nil : status());
 }

@@ -229,6 +229,8 @@ simple(Node *n, int how)
 
     tempundo();
     at(n);
+    openredirs(n->b);
+    at(n);
     args = evalall(n->a);
     if (args == nil)
         fail("empty argument list");
@@ -241,7 +243,6 @@ simple(Node *n, int how)
         f = fn(args->text);
     if (f == nil)
         b = builtin(args->text);
-    openredirs(n->b);
     if (f != nil)
         callfn(f, args->next);
     else if (b != nil)
@@ -250,6 +251,16 @@ simple(Node *n, int how)
         external(args, how);
     undoto(mark);
     exitiffalse(how);
+}
+
+/* What is to be a name, which is no pattern even if it is *. */
+static Word *
+names(Node *n)
+{
+    Node one = *n;
+
+    one.next = nil;
+    return plain(evalpatterns(&one));
 }
 
 /* Assignments and redirections before a command, or alone. */
@@ -271,7 +282,7 @@ prefix(Node *n, int how)
             openredirs(&one);
             continue;
         }
-        w = eval(k->a);
+        w = names(k->a);
         if (w == nil || w->next != nil)
             fail("variable name not singleton!");
         name = w->text;
@@ -343,7 +354,7 @@ forloop(Node *n)
 
     tempundo();
     at(n);
-    name = eval(n->a);
+    name = names(n->a);
     if (name == nil || name->next != nil)
         fail("variable name not singleton!");
     items = n->glob ? evalall(n->b) : copywords(value("*"));
@@ -424,7 +435,7 @@ define(Node *n)
 
     tempundo();
     at(n);
-    for (w = evalall(n->a); w != nil; w = w->next)
+    for (w = plain(evalpatterns(n->a)); w != nil; w = w->next)
         setfn(w->text, n->b);
     undoto(mark);
 }
@@ -432,11 +443,11 @@ define(Node *n)
 static void
 background(Node *n)
 {
-    int pid = forkchild(RFNOTEG, 1), fd;
+    int own = mapfd(0) != 0, pid = forkchild(RFNOTEG, 1), fd;
     char buf[16];
 
     if (pid == 0) {
-        fd = open("/dev/null", OREAD);
+        fd = own ? -1 : open("/dev/null", OREAD);
         if (fd > 0) {
             dup(fd, 0);
             close(fd);
@@ -492,6 +503,8 @@ loop(Node *n, int how)
 static void
 condition(Node *n, int how)
 {
+    if (n->a->a == nil)
+        setstatus("");
     run(n->a, Tested);
     if (!truestatus()) {
         ifnot = 1;
