@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from . import toolchain
-from .toolchain import CACHE, VERSION, Go
+from .toolchain import CACHE, Go
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -23,7 +23,7 @@ def go(demand) -> Go:
 @pytest.fixture(scope="session")
 def go_programs(go: Go) -> Callable[[str], Path]:
     """The programs of programs/, built: go_programs("hello") is a path."""
-    target = CACHE / f"programs-{VERSION}"
+    target = CACHE / f"programs-{go.kept}"
     target.mkdir(parents=True, exist_ok=True)
     go.build(target, "build", "./...", cwd=PROGRAMS)
     return lambda name: target / name

@@ -10,12 +10,12 @@ import fcntl
 import importlib.metadata
 import os
 import subprocess
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 VERSION = "1.25.5"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vx9"
-STD = CACHE / f"std-{VERSION}"  # the test of PACKAGE is STD/PACKAGE.test
 # Only these settings decide what is built: no network, no other toolchain, no user's defaults.
 SETTINGS = {
     "GOOS": "plan9", "GOARCH": "386", "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOPROXY": "off",
@@ -34,6 +34,11 @@ class Go:
     """The toolchain: root is GOROOT, run the go command."""
 
     root: Path
+
+    @property
+    def kept(self) -> str:
+        """What the names of what it builds end in: programs know the GOROOT that they are from."""
+        return f"{VERSION}-{zlib.crc32(bytes(self.root)):08x}"
 
     @property
     def src(self) -> Path:
@@ -69,7 +74,7 @@ class Go:
 
     def std_test(self, package: str) -> Path:
         """The test program of a standard package, built when it is missing."""
-        binary = STD / f"{package}.test"
+        binary = CACHE / f"std-{self.kept}" / f"{package}.test"
         if not binary.exists():
             self.build(binary, "test", "-c", "-vet=off", package, cwd=self.src)
         return binary
@@ -79,7 +84,7 @@ class Go:
 
         Its bin and tool are what GOROOT/bin and GOROOT/pkg/tool are there.
         """
-        folder = CACHE / f"tools-{VERSION}"
+        folder = CACHE / f"tools-{self.kept}"
         places = {"go": folder / "bin"}
         places.update(dict.fromkeys(TOOLS, folder / "tool" / "plan9_386"))
         for name, place in places.items():

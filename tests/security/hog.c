@@ -56,14 +56,17 @@ static void
 children(void)
 {
 	char *p;
-	int n, i;
+	int n, i, tries;
 
-	for(n = 0; n < 64; n++){
+	for(n = tries = 0; n < 64; n++){
 		switch(rfork(RFPROC|RFNOWAIT)){
-		case -1:
-			sleep(1000);
-			failing("children", n);
-			return;
+		case -1:	/* until those that there are have taken their memory */
+			if(++tries == 60){
+				failing("children", n);
+				return;
+			}
+			sleep(250);
+			break;
 		case 0:
 			p = sbrk(16*MB);
 			if(p != (char*)-1)

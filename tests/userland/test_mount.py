@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import signal
 import stat
@@ -274,13 +275,13 @@ cd "$TOP/host"
 exec setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps +dac_override \\
     --ambient-caps +dac_override sh -ec '
     export HOME="$TOP" XDG_RUNTIME_DIR="$TOP/run"
-    $VX9 mount --background --rw "$TOP/mnt"
+    eval "$VX9 mount --background --rw $TOP/mnt"
     cat "$TOP/mnt/dev/user"; echo
     echo text >"$TOP/mnt$TOP/host/file"
     cat file
     stat -c %u "$TOP/mnt$TOP/host/file"
-    $VX9 umount "$TOP/mnt"
-    $VX9 mount "$TOP/mnt" 2>err &
+    eval "$VX9 umount $TOP/mnt"
+    eval "exec $VX9 mount $TOP/mnt" 2>err &
     while ! grep -q mounted err; do sleep 0.05; done
     cat "$TOP/mnt/dev/sysname"; echo
     kill -9 $!
@@ -296,7 +297,7 @@ def test_an_ordinary_user(raw, demand, tmp_path):
     if hostfuse.helper() is None:
         demand("fusermount3 (package fuse3)")
     done = mounting.run("unshare", "-m", "sh", "-c", AS_USER, cwd=tmp_path, ok=False, timeout=60,
-                        env={"TOP": "/mnt", "VX9": " ".join(mounting.command())})
+                        env={"TOP": "/mnt", "VX9": shlex.join(mounting.command())})
     assert done.stdout.decode().split() == ["glenda", "text", "65534", "vx9", "gone"], done
     assert done.returncode == 0 and not done.stderr
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import socket
 import stat
@@ -29,7 +30,7 @@ def serve(tmp_path, vx9_prefix):
 
     def start(address=None, *options, folder=tmp_path, **more):
         address = address if address is not None else f"unix!{tmp_path}/sock"
-        argv = [word.strip("'") for word in vx9_prefix.split(" ")]
+        argv = shlex.split(vx9_prefix)
         process = subprocess.Popen([*argv, "serve", address, *map(str, options)], cwd=folder,
                                    stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, **more)
         started.append(process)
@@ -163,7 +164,7 @@ def test_refusals(vx9, tmp_path, arguments, text):
 
 
 def test_standard_streams(tmp_path, vx9_prefix):
-    argv = [word.strip("'") for word in vx9_prefix.split(" ")]
+    argv = shlex.split(vx9_prefix)
     with subprocess.Popen([*argv, "serve", "stdio"], cwd=tmp_path, stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE) as process:
         splitter, answers = wire.Splitter(1 << 20), []
@@ -193,7 +194,7 @@ def test_all_at_once_on_standard_input(tmp_path, vx9):
 def test_the_end_of_the_server(serve, tmp_path, vx9_prefix, number):
     """Its socket goes, and a guest that waits for it gets an error and not a hang."""
     address, process = serve()
-    argv = [word.strip("'") for word in vx9_prefix.split(" ")]
+    argv = shlex.split(vx9_prefix)
     with subprocess.Popen([*argv, "run", "--mount", address, "cat", "/n/remote/dev/cons",
                            "/n/remote/dev/user"], cwd=tmp_path, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE) as guest, \
