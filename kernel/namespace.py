@@ -139,6 +139,14 @@ class Namespace(Walker):
             del self._tables[server]
         return old
 
+    def _extend(self, head: MountHead, added: Sequence[Mount], mounts: Sequence[Mount]) -> None:
+        """Let a head that nobody else looks at have more mounts: no work for those it has."""
+        self._charge(MOUNT_COST * len(added))
+        self._count += len(added)
+        for mount in added:
+            mount.to.ref()
+        head.mounts = tuple(mounts)
+
     def _mount(self, to: Chan, flag: int, spec: str) -> Mount:
         self._next_id += 1
         return Mount(self._next_id - 1, to, flag, spec)
@@ -328,6 +336,9 @@ class Namespace(Walker):
                 if self.account is not None:
                     self.account.met.add("mounts")
                 raise PlanError(f"too many mounts: a name space has at most {most}")
+            if head is not None and there and head.refs == 1:
+                self._extend(head, added, mounts)
+                return first.id
             dropped = self._set(head.frm if head is not None else on, mounts)
             if dropped is not None:
                 await dropped.release()

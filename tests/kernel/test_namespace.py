@@ -13,6 +13,7 @@ from vx9.fs.errors import PlanError
 from vx9.fs.ramfs import RamFS
 from vx9.fs.server import Refuser
 from vx9.kernel import namespace
+from vx9.kernel.chan import Chan
 from vx9.kernel.devroot import Root
 from vx9.kernel.namespace import MAFTER, MBEFORE, MCREATE, MOUNTMAX, MREPL, Namespace
 
@@ -450,6 +451,30 @@ def test_the_number_of_mounts_is_limited(w, monkeypatch):
     assert w.text("/n/x") == "x"
     w.unmount(None, "/n")
     w.bind("#A", "/n", MREPL)
+
+
+def test_a_union_grows_without_work_for_its_members(w, monkeypatch):
+    for _ in range(50):
+        w.bind("#A/d", "/mnt", MAFTER)
+    touched = []
+    ref = Chan.ref
+    monkeypatch.setattr(Chan, "ref", lambda c: touched.append(c) or ref(c))
+    w.bind("#B/d", "/mnt", MBEFORE)
+    assert len(touched) < 10
+    monkeypatch.undo()
+    assert w.text("/mnt/only-bd") == "d/only-bd"
+    for _ in range(50):
+        w.unmount("#A/d", "/mnt")
+    w.unmount("#B/d", "/mnt")
+
+
+def test_who_reads_a_union_keeps_it_while_it_grows(w):
+    w.bind("#A/d", "/mnt", MAFTER)
+    c = w.open("/mnt", OREAD)
+    w.bind("#B/d", "/mnt", MAFTER)
+    assert [m.to.server for m in c.union.mounts] == [w.root, w.a]
+    run(c.close())
+    assert w.text("/mnt/only-bd") == "d/only-bd"
 
 
 def test_doubling_a_union_is_limited(w):
