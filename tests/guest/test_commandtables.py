@@ -165,3 +165,19 @@ def test_as_in_9base(table, tmp_path, demand):
             wrong.append(f"{table.name}:{case.line}: {shlex.join(case.words)}\n"
                          f"  9base {done.stdout!r} {done.returncode}\n  want {case.out!r} {case.status!r}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_sort_of_more_than_fits_in_memory(run):
+    lines = [b"%d\n" % (i * 7919 % 2_100_000) for i in range(2_100_000)]
+    case = Case(["sort", "-n"], {}, 0, stdin=b"".join(lines))
+    assert run(case)[:3] == (b"".join(b"%d\n" % i for i in range(2_100_000)), b"", "")
+
+
+def test_lines_of_any_length(run):
+    line = b"a" * 3_000_000
+    files = {"f": line + b"b\nshort\n" + line}
+    assert run(Case(["grep", "-c", "ab$", "f"], files, 0))[:3] == (b"1\n", b"", "")
+    assert run(Case(["sed", "s/a//g", "f"], files, 0))[:3] == (b"b\nshort\n\n", b"", "")
+    assert run(Case(["sort", "f"], files, 0))[0] == line + b"\n" + line + b"b\nshort\n"
+    assert run(Case(["tail", "-1", "f"], files, 0))[0] == line
+    assert run(Case(["uniq", "f"], files, 0))[0] == files["f"] + b"\n"
