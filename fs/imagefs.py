@@ -14,7 +14,7 @@ from .errors import EISDIR, ENONEXIST, ENOTDIR, EPERM, EXLOCKED, PlanError
 from .image import ImageError, Node, Reader, Store, Tree, exactly
 from .inflate import KINDS, Unpacked
 from .isofs import is_iso, read_iso
-from .server import Fid, Refuser
+from .server import Fid, Refuser, descend
 from .tarfs import is_tar, read_tar
 from .zipfs import is_zip, read_zip
 
@@ -58,17 +58,8 @@ class ImageFS(Refuser):
 
     async def walk(self, fid: Fid, names: Sequence[str]) -> tuple[Fid | None, list[Qid]]:
         """Each directory passed must be searchable."""
-        place: Place = fid.aux
-        qids: list[Qid] = []
-        for name in names:
-            try:
-                place = self._step(place, name, fid.uid)
-            except PlanError:
-                if qids:
-                    return None, qids
-                raise
-            qids.append(place.node.qid())
-        return Fid(place.node.qid(), fid.uid, -1, place), qids
+        return descend(fid, names, lambda place, name: self._step(place, name, fid.uid),
+                       lambda place: place.node.qid())
 
     def _step(self, place: Place, name: str, uid: str) -> Place:
         node = place.node

@@ -40,7 +40,7 @@ from .errors import (
     EXLOCKED,
     PlanError,
 )
-from .server import Fid, Refuser
+from .server import Fid, Refuser, descend
 
 OVERHEAD: Final = 512  # bytes a file costs besides its data and name
 NAMEMAX: Final = 1024  # bytes of a name
@@ -112,17 +112,7 @@ class RamFS(Refuser):
 
     async def walk(self, fid: Fid, names: Sequence[str]) -> tuple[Fid | None, list[Qid]]:
         """Each directory passed must be searchable."""
-        node: Node = fid.aux
-        qids: list[Qid] = []
-        for name in names:
-            try:
-                node = self._step(node, name, fid.uid)
-            except PlanError:
-                if qids:
-                    return None, qids
-                raise
-            qids.append(node.qid())
-        return Fid(node.qid(), fid.uid, -1, node), qids
+        return descend(fid, names, lambda node, name: self._step(node, name, fid.uid), Node.qid)
 
     def _step(self, node: Node, name: str, uid: str) -> Node:
         if node.children is None:

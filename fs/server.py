@@ -35,10 +35,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from .dir import Dir, DirChange, Qid
 from .errors import EPERM, PlanError
+
+_Place = TypeVar("_Place")
 
 
 @dataclass(slots=True, eq=False)
@@ -143,6 +145,22 @@ class FileServer(Protocol):
         change.  Raises EPERM (rights of stat(5)), EEXIST, EBADARG (unknown bits of the mode,
         DMDIR changed), EBADCHAR, EISDIR (a directory's length), EFULL.
         """
+
+
+def descend(fid: Fid, names: Sequence[str], step: Callable[[_Place, str], _Place],
+            qid: Callable[[_Place], Qid]) -> tuple[Fid | None, list[Qid]]:
+    """The walk of a server whose Fids' aux is the place: step goes on by a name, or raises."""
+    place: _Place = fid.aux
+    qids: list[Qid] = []
+    for name in names:
+        try:
+            place = step(place, name)
+        except PlanError:
+            if qids:
+                return None, qids
+            raise
+        qids.append(qid(place))
+    return Fid(qid(place), fid.uid, -1, place), qids
 
 
 class Refuser:

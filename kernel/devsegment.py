@@ -23,7 +23,7 @@ from vx9.fs.errors import (
     EPERM,
     PlanError,
 )
-from vx9.fs.server import Fid, Refuser
+from vx9.fs.server import Fid, Refuser, descend
 from vx9.kernel.segment import SegKind, Segment, page_up
 from vx9.vxcore import PAGE, CoreError, MemoryObject
 
@@ -95,20 +95,10 @@ class Segments(Refuser):
 
     async def walk(self, fid: Fid, names: Sequence[str]) -> tuple[Fid | None, list[Qid]]:
         """Two levels."""
-        named, file = fid.aux
-        place: tuple[Named | None, str] = named, file
-        qids: list[Qid] = []
-        for name in names:
-            try:
-                place = self._step(place[0], place[1], name)
-            except PlanError:
-                if qids:
-                    return None, qids
-                raise
-            qids.append(self._qid(place))
-        return Fid(self._qid(place), fid.uid, -1, place), qids
+        return descend(fid, names, self._step, self._qid)
 
-    def _step(self, named: Named | None, file: str, name: str) -> tuple[Named | None, str]:
+    def _step(self, place: tuple[Named | None, str], name: str) -> tuple[Named | None, str]:
+        named, file = place
         if name == "..":
             return (named, "") if file else (None, "")
         if file:

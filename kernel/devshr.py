@@ -43,7 +43,7 @@ from vx9.fs.errors import (
     ESHUTDOWN,
     PlanError,
 )
-from vx9.fs.server import Fid, FileServer, Refuser
+from vx9.fs.server import Fid, FileServer, Refuser, descend
 from vx9.kernel.chan import Chan, mode_of
 from vx9.kernel.shrtree import ShareTree
 
@@ -135,17 +135,7 @@ class Control(Refuser):
 
     async def walk(self, fid: Fid, names: Sequence[str]) -> tuple[Fid | None, list[Qid]]:
         """To a share, and to a server in it."""
-        entry: Entry | None = fid.aux
-        qids: list[Qid] = []
-        for name in names:
-            try:
-                entry = self._step(entry, name)
-            except PlanError:
-                if qids:
-                    return None, qids
-                raise
-            qids.append(self._qid(entry))
-        return Fid(self._qid(entry), fid.uid, -1, entry), qids
+        return descend(fid, names, self._step, self._qid)
 
     def _step(self, entry: Entry | None, name: str) -> Entry | None:
         if name == "..":

@@ -78,12 +78,16 @@ class Door:
         """The file called name in a folder."""
         return await self._found(parent, name, await self._walk(parent, name))
 
-    async def _found(self, parent: Node, name: str, fid: Fid) -> tuple[Node, Dir]:
+    async def _stat(self, fid: Fid) -> Dir:
+        """Of a Fid that ends when that fails."""
         try:
-            d = await self.server.stat(fid)
+            return await self.server.stat(fid)
         except BaseException:
             await self.server.clunk(fid)
             raise
+
+    async def _found(self, parent: Node, name: str, fid: Fid) -> tuple[Node, Dir]:
+        d = await self._stat(fid)
         node = self.nodes.child(parent, name, fid.qid)
         node.direct = direct(d)
         await self.nodes.keep(node, fid)
@@ -232,11 +236,7 @@ class Door:
                 raise PlanError(EEXIST)
             node, d = await self.lookup(parent, name)
             return node, d, await self.open(node, flags)
-        try:
-            d = await self.server.stat(fid)
-        except BaseException:
-            await self.server.clunk(fid)
-            raise
+        d = await self._stat(fid)
         node = self.nodes.child(parent, name, fid.qid)
         node.direct = d.type != ord("M") and direct(d)
         return node, d, self._opened(node, fid, node.direct)

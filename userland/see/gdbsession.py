@@ -280,17 +280,16 @@ class Session:
         return b"OK"
 
     async def _insert(self, rest: bytes) -> bytes:
-        kind, address = rest.split(b",")[:2]
-        if kind not in b"01" or not kind:
-            return b""
-        self.stub.insert(int(address, 16) & 0xFFFFFFFF)
-        return b"OK"
+        return self._breakpoint(rest, self.stub.insert)
 
     async def _remove(self, rest: bytes) -> bytes:
+        return self._breakpoint(rest, self.stub.remove)
+
+    def _breakpoint(self, rest: bytes, do: Callable[[int], object]) -> bytes:
         kind, address = rest.split(b",")[:2]
         if kind not in b"01" or not kind:
             return b""
-        self.stub.remove(int(address, 16) & 0xFFFFFFFF)
+        do(int(address, 16) & 0xFFFFFFFF)
         return b"OK"
 
     # Running
