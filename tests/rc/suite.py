@@ -124,7 +124,7 @@ def theirs(folder: Path, cases: Sequence[Case]) -> Iterator[Result]:
     def one(item: tuple[int, Case]) -> Result:
         number, case = item
         if (case.differs or "").startswith("hangs"):
-            return Result("", "hangs", "hangs")
+            return Result("hangs", "hangs", "hangs")
         place = prepare(folder / f"{number}.9base", case)
         env = {"PATH": f".:{NINEBASE}", "home": str(place), "HOME": str(place),
                "PLAN9": "/usr/lib/plan9", "LANG": "C.UTF-8"}
@@ -133,7 +133,7 @@ def theirs(folder: Path, cases: Sequence[Case]) -> Iterator[Result]:
                                   stdin=subprocess.DEVNULL, capture_output=True, check=False,
                                   timeout=10, errors="replace")
         except subprocess.TimeoutExpired:
-            return Result("", "hangs", "hangs")
+            return Result("hangs", "hangs", "hangs")
         return Result(_same(done.stdout.replace(str(place), ".")), _same(done.stderr),
                       str(done.returncode or ""))
 

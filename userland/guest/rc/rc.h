@@ -219,13 +219,14 @@ int waitall(int);
 void execwords(Word *);
 void leave(char const *);
 
-/* run.c, builtin.c, note.c, main.c */
+/* run.c, read.c, builtin.c, note.c, main.c */
 extern uchar flags[128];
 int hereline(char **);
 int opensource(char *);
 extern int ifnot;
 void run(Node *, int);
 void runsource(Source *);
+void at(Node *);
 void callfn(Fn *, Word *);
 char const *status(void);
 void setstatus(char const *);

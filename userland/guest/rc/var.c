@@ -214,8 +214,8 @@ readfn(Fn *f)
         undo(freetree, t);
         n = t->root->a;
         name = n->type == Nfn ? n->a : nil;
-        if (name != nil && name->type == Nword && strcmp(name->glob ? unmarked(name->text) : name->text, f->name) == 0
-            && n->b != nil) {
+        if (name != nil && name->type == Nword && n->b != nil
+            && strcmp(name->glob ? unmarked(name->text) : name->text, f->name) == 0) {
             setfn(f->name, n->b);
             f->changed = 0;
         } else
