@@ -111,8 +111,8 @@ class Session:
 
     @property
     def busy(self) -> int:
-        """Requests under way."""
-        return len(self._requests)
+        """Requests under way, or waiting for a Tversion that is."""
+        return len(self._requests) + len(self._later) + (self._version is not None)
 
     def fail(self, reason: str, tag: int = NOTAG) -> None:
         """The client talks nonsense: say so, and end it."""
