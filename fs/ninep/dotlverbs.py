@@ -79,6 +79,8 @@ def _user(t: Any) -> str:
 
 
 async def _auth(session: Session, request: Request, t: wire.TauthL) -> Message:
+    if session.auth is None:  # ENOENT is how diod says that, and what its clients wait for
+        raise Refused(errno.ENOENT, "authentication not required")
     return await verbs.RULES[wire.Tauth].serve(
         session, request, wire.Tauth(t.tag, t.afid, _user(t), t.aname))
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SERVER = """
 import subprocess, sys, threading
 from vx9.fs.hostfs import HostFS
@@ -32,7 +34,7 @@ def loop(listener):
 threading.Thread(target=loop, args=(listen(parse("tcp!10.77.0.1!564"), True),), daemon=True).start()
 subprocess.run(["linux.uml", "mem=256M", "rootfstype=hostfs", "rootflags=/", "ro",
                 "init=" + sys.argv[2], "vec0:transport=tap,ifname=tap0,depth=128", "con=null",
-                "con0=fd:0,fd:1", "quiet", "loglevel=0"], stdin=subprocess.DEVNULL, timeout=120)
+                "con0=fd:0,fd:1", "quiet", "loglevel=0"], stdin=subprocess.DEVNULL, timeout=100)
 bad = [s.broken or s.errors for s in sessions if s.broken or s.errors]
 print("sessions", len(sessions), bad)
 """
@@ -94,7 +96,7 @@ def linux(demand, tmp_path):
         init.write_text(INIT.format(modules=modules, version=version, commands=commands))
         init.chmod(0o755)
         done = subprocess.run(["unshare", "-n", sys.executable, "-P", "-c", SERVER, tree, init],
-                              capture_output=True, timeout=150, env={**os.environ, "TMPDIR": "/tmp"})
+                              capture_output=True, timeout=110, env={**os.environ, "TMPDIR": "/tmp"})
         lines = done.stdout.decode("utf-8", "replace").replace("\r", "").splitlines()
         assert "begin" in lines, (lines, done.stderr)
         return lines[lines.index("begin") + 1:]

@@ -1,4 +1,4 @@
-"""9P2000 with those whose code is not ours: pyroute2, both ways, and diod, which only has 9P2000.L."""
+"""9P with those whose code is not ours: pyroute2, both ways, and diod, which only has 9P2000.L."""
 
 from __future__ import annotations
 
@@ -255,3 +255,23 @@ def test_our_guests_with_diod(diod, vx9, tmp_path):
     assert done.returncode == 0, done
     assert (tmp_path / "moved").exists() and not (tmp_path / "d").exists()
     assert b"does not exist" in sh("cat /n/remote/nonesuch").stderr
+
+def test_the_clients_of_diod_with_vx9_serve(diod, vx9_prefix, tmp_path):
+    """They have 9P2000.L alone, and ask first whether they must authenticate."""
+    data = bytes(range(256)) * 3000
+    (tmp_path / "data").write_bytes(data)
+    with subprocess.Popen(f"exec {vx9_prefix} serve 'tcp!127.0.0.1!0' --bind '{tmp_path}:/t' --tree /t",
+                          shell=True, stderr=subprocess.PIPE) as process:
+        try:
+            port = process.stderr.readline().decode().rpartition("!")[2].strip()
+
+            def ask(program, *arguments):
+                found = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin")
+                return subprocess.run([found, "-s", f"127.0.0.1:{port}", "-a", "/", *arguments],
+                                      capture_output=True, timeout=30)
+
+            assert set(ask("diodls").stdout.split()) == {b"data", b"file", b"log"}
+            assert ask("diodcat", "data").stdout == data
+            assert b"No such file or directory" in ask("diodcat", "nonesuch").stderr
+        finally:
+            process.terminate()
