@@ -40,7 +40,7 @@ CFLAGS: Final = (
 )
 GCC_CFLAGS: Final = ("-fplan9-extensions", "-fno-tree-loop-distribute-patterns",
                      "-fexcess-precision=fast", "-Wno-clobbered")
-CLANG_CFLAGS: Final = ("-fms-extensions", "-Wno-microsoft")
+CLANG_CFLAGS: Final = ("-fms-extensions", "-Wno-microsoft", "-Wno-incompatible-pointer-types")
 LDFLAGS: Final = ("-m32", "-nostdlib", "-static", "-no-pie", "-Wl,--gc-sections",
                   "-Wl,--build-id=none", "-Wl,-z,noexecstack", "-Wl,-z,norelro")
 REMEDY: Final = (
