@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 USER: Final = "glenda"
 SHELLS: Final = ("/bin/rc", "/386/bin/rc")  # the second when the name space has no /bin
+RCMAIN: Final = "/rc/lib/rcmain"  # a plain folder, which gets our programs, has none
 STREAMS: Final = (0, 1, 2)
 
 
@@ -169,8 +170,8 @@ def is_there(kernel: "Kernel", name: str) -> bool:
 
 
 def find_shell(kernel: "Kernel", options: argparse.Namespace) -> str | None:
-    """The tree's own rc; None without a tree or an rc in it."""
-    if options.root is None:
+    """The tree's own rc; None without a tree or an rc in it, with what rc begins with."""
+    if options.root is None or not is_there(kernel, RCMAIN):
         return None
     return next((path for path in SHELLS if is_there(kernel, path)), None)
 
