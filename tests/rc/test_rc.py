@@ -11,7 +11,7 @@ pytestmark = pytest.mark.guest
 THEMES = sorted(suite.HERE.glob("*.golden"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def kernel(demand, tmp_path_factory):
     """One kernel, and the folder that its guests see."""
     from vx9.images import root
